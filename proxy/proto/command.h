@@ -1,0 +1,84 @@
+/*
+ * command.h - the command tables: what each command of a protocol is, as data.
+ *
+ * A command is one row of mc_commands.def or resp_commands.def; behaviour follows from the row
+ * (keys, flags, split, merge), never from a list elsewhere.
+ * Layer: proto. Includes: base/attr, base/span.
+ */
+#ifndef PROTO_COMMAND_H
+#define PROTO_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/span.h"
+
+/* How a request is spread over shards. */
+enum split {
+	SPLIT_NONE,  /* all keys on one shard, or it is refused */
+	SPLIT_KEYS,  /* each key is a part: MGET, DEL, memcached get */
+	SPLIT_PAIRS, /* each key with the argument after it is a part: MSET */
+	SPLIT_ALL,   /* the same bytes to every shard: flush_all */
+	SPLIT_LOCAL, /* answered by the proxy itself */
+	SPLIT_REFUSE /* known, and not supported: refused by name */
+};
+
+/* How the parts' replies become one. */
+enum merge {
+	MERGE_NONE,   /* one part only */
+	MERGE_ARRAY,  /* elements in key order */
+	MERGE_SUM,    /* integers added */
+	MERGE_ALL_OK, /* the first part's reply unless another is an error: then that error */
+	MERGE_VALUES, /* memcached VALUE blocks, one END */
+	MERGE_STATS   /* memcached STAT lines, summed or listed node by node */
+};
+
+enum command_flag {
+	CMD_READ = 1 << 0,      /* only reads: may be sent again */
+	CMD_WRITE = 1 << 1,     /* may change data: never sent twice */
+	CMD_BLOCKING = 1 << 2,  /* may wait at the server */
+	CMD_SUBSCRIBE = 1 << 3, /* pub/sub state */
+	CMD_BODY = 1 << 4,      /* memcached: a data block follows the line */
+	CMD_NOREPLY = 1 << 5,   /* memcached: takes a trailing noreply */
+	CMD_MOVABLE = 1 << 6    /* RESP: key positions depend on the arguments */
+};
+
+/* Where keys are among the arguments; argument 0 is the command's name. */
+enum keys_kind {
+	KEYS_KIND_RANGE,   /* from `first` to `last` by `step`; last < 0 counts from the end */
+	KEYS_KIND_NUMKEYS, /* argument `first` holds the count; keys start at `first` + 1 */
+	KEYS_KIND_STREAMS, /* XREAD: the first half of what follows the word STREAMS */
+	KEYS_KIND_STORE    /* the argument after the word STORE or STOREDIST, wherever it is */
+};
+
+struct keys_spec {
+	uint8_t kind;
+	int8_t first, last, step;
+};
+
+#define COMMAND_SPECS_MAX 3
+
+struct command {
+	const char *name;       /* lower case; a subcommand's is "config|get" */
+	uint16_t id;            /* index in its protocol's table, and so into the statistics */
+	int16_t arity;          /* as Redis: counts the name; negative is a minimum */
+	uint16_t flags;         /* enum command_flag */
+	uint8_t split, merge;   /* enum split, enum merge */
+	uint8_t n_specs;        /* 0: it has no keys */
+	struct keys_spec specs[COMMAND_SPECS_MAX];
+	const char *wire_flags; /* RESP: as COMMAND prints them, space-separated; else "" */
+};
+
+/*
+ * The row of the command named `name` (any case), or NULL. Cost: one hash, one comparison;
+ * reads no memory but the table. Subcommands are not found here.
+ */
+const struct command *resp_command_find(struct span name);
+const struct command *mc_command_find(struct span name);
+
+/* The whole table, in id order. */
+const struct command *resp_command_table(size_t *n);
+const struct command *mc_command_table(size_t *n);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * mc_reply.h - where one memcached text reply ends.
+ * Pure. Layer: proto. Includes: frame, base/span.
+ */
+#ifndef PROTO_MC_REPLY_H
+#define PROTO_MC_REPLY_H
+
+#include "base/attr.h"
+#include "base/span.h"
+#include "proto/frame.h"
+
+#define MC_REPLY_LINE_MAX 8192 /* bytes; a server's longer line is garbage */
+
+/*
+ * As resp_frame_scan, for memcached text: one line, or VALUE blocks up to END, or STAT (ITEM, ...)
+ * lines up to END. A header line is never cut by `took`. frame->values counts VALUE blocks.
+ * A line that memcached would never begin a reply with is FRAME_BAD.
+ */
+NODISCARD enum frame_result mc_reply_scan(struct frame *frame, struct span in, size_t *took);
+
+#endif

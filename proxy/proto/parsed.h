@@ -1,0 +1,69 @@
+/*
+ * parsed.h - what each request parser returns: facts about one command in place.
+ *
+ * Offsets, never pointers: all `at` count from the command's first byte, so the bytes may move
+ * between calls. Layer: proto. Includes: command, base/span.
+ */
+#ifndef PROTO_PARSED_H
+#define PROTO_PARSED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/span.h"
+#include "proto/command.h"
+
+enum parse_result {
+	PARSE_DONE, /* one whole command, `len` bytes long */
+	PARSE_MORE, /* incomplete: call again with the same bytes and more behind them */
+	PARSE_BAD   /* not the protocol: send `error`, then close */
+};
+
+struct arg {
+	uint32_t at, len;
+};
+
+/* A worker's scratch for the arguments of the command being parsed; grows, never shrinks. */
+struct arg_list {
+	struct arg *v;
+	uint32_t n, cap;
+};
+
+/* Append one; false with no memory. */
+NODISCARD bool arg_list_push(struct arg_list *list, uint32_t at, uint32_t len);
+void arg_list_fini(struct arg_list *list);
+
+/* What a connection keeps while its command is incomplete; zero at a command's start. */
+struct parse_state {
+	uint32_t scanned; /* bytes framed so far: whole arguments only */
+	uint32_t owed;    /* arguments not yet seen */
+};
+
+/* Limits that a pool sets. */
+struct parse_limits {
+	uint32_t request; /* bytes of the largest command (RESP) or value (memcached) */
+};
+
+struct parsed {
+	const struct command *command; /* NULL: unknown name (RESP: args[0] has it) */
+	struct arg_list *args;         /* borrowed. RESP: all arguments, args[0] the name.
+	                                  memcached: the words of the line, likewise */
+	uint32_t len;                  /* bytes of the whole command, body included */
+	uint32_t need;                 /* PARSE_MORE: bytes it will have at least, or 0 if unknown */
+	uint32_t key_first, key_count; /* memcached: keys are args[key_first..+key_count) */
+	uint32_t line_len;             /* memcached: the command line, its line end included */
+	uint64_t swallow;              /* bytes after `len` that belong to it and must be dropped */
+	bool noreply;                  /* memcached: the reply is to be dropped */
+	bool inlined;                  /* RESP: an inline command: it must be rewritten to be sent */
+	const char *error;             /* a reply line without its line end, or NULL. With PARSE_DONE
+	                                  the command is answered with it and the connection stays */
+};
+
+/* The bytes of argument i of a command that begins at `start`. */
+static inline struct span parsed_arg(const struct parsed *p, const char *start, uint32_t i)
+{
+	return (struct span){start + p->args->v[i].at, p->args->v[i].len};
+}
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * endpoint.h - an address that a shard is served at.
+ * Layer: route. Includes: base/error.
+ */
+#ifndef ROUTE_ENDPOINT_H
+#define ROUTE_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+
+#define ADDRESS_HOST_MAX 255 /* bytes: a DNS name, an IP or the path of a unix socket */
+
+/* HOST:PORT, [IPV6]:PORT or unix:PATH, taken apart. */
+struct address {
+	char host[ADDRESS_HOST_MAX + 1]; /* without brackets; or the socket's path */
+	uint16_t port;                   /* 0 for a unix socket */
+	bool is_unix;
+};
+
+/*
+ * Take `text` apart. default_port 0 demands a port. 0, or -1 with `error` saying what is wrong
+ * and what is expected.
+ */
+NODISCARD int address_parse(const char *text, uint16_t default_port, struct address *out,
+			    struct error *error);
+
+/* The canonical text: host:port, [v6]:port or unix:path; out holds ADDRESS_TEXT_MAX bytes. */
+#define ADDRESS_TEXT_MAX (ADDRESS_HOST_MAX + 16)
+void address_format(const struct address *address, char *out);
+
+struct endpoint {
+	uint16_t id; /* index into topology->endpoints and into each worker's connsets */
+	uint16_t pool, shard;
+	struct address address;
+	char text[ADDRESS_TEXT_MAX]; /* address_format's */
+};
+
+#endif

@@ -12,7 +12,7 @@
 #include "base/attr.h"
 #include "base/span.h"
 
-#define DIGEST_MD5_LEN 16  /* bytes */
+#define DIGEST_MD5_LEN	16 /* bytes */
 #define DIGEST_SHA1_LEN 20 /* bytes */
 
 struct digest;

@@ -17,8 +17,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 /* One place in the code that may log often: at most LOG_SITE_BURST lines a second leave it. */
 struct log_site {
-	_Atomic int64_t second;      /* private: the second that `lines` counts in */
-	_Atomic uint32_t lines;      /* private */
+	_Atomic int64_t second;	     /* private: the second that `lines` counts in */
+	_Atomic uint32_t lines;	     /* private */
 	_Atomic uint32_t suppressed; /* private: told with the next line that leaves */
 };
 

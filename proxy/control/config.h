@@ -15,12 +15,12 @@
 #include "route/spec.h"
 
 struct config {
-	uint32_t workers;      /* 0: one per available core */
-	char *admin_listen;    /* NULL: off */
-	int log_level;         /* enum log_level */
-	int log_json;          /* bool: text or json */
+	uint32_t workers;   /* 0: one per available core */
+	char *admin_listen; /* NULL: off */
+	int log_level;	    /* enum log_level */
+	int log_json;	    /* bool: text or json */
 	uint32_t shutdown_grace_ms;
-	uint64_t memory;       /* bytes of buffers, all workers together */
+	uint64_t memory; /* bytes of buffers, all workers together */
 	struct pool_spec *pools;
 	size_t n_pools;
 };
@@ -30,8 +30,7 @@ struct config {
  * `errors` as a line "FILE:LINE:COL: path.to.key: what is wrong; what is expected", every warning
  * to `warnings` likewise. A config for config_free(), or NULL if there was any error.
  */
-NODISCARD struct config *config_load(const char *path, struct text *errors,
-				     struct text *warnings);
+NODISCARD struct config *config_load(const char *path, struct text *errors, struct text *warnings);
 
 /*
  * The config of one pool without a file: comma-separated addresses (each with an optional port:

@@ -35,13 +35,13 @@ enum merge {
 };
 
 enum command_flag {
-	CMD_READ = 1 << 0,      /* only reads: may be sent again */
-	CMD_WRITE = 1 << 1,     /* may change data: never sent twice */
-	CMD_BLOCKING = 1 << 2,  /* may wait at the server */
+	CMD_READ = 1 << 0,	/* only reads: may be sent again */
+	CMD_WRITE = 1 << 1,	/* may change data: never sent twice */
+	CMD_BLOCKING = 1 << 2,	/* may wait at the server */
 	CMD_SUBSCRIBE = 1 << 3, /* pub/sub state */
-	CMD_BODY = 1 << 4,      /* memcached: a data block follows the line */
-	CMD_NOREPLY = 1 << 5,   /* memcached: takes a trailing noreply */
-	CMD_MOVABLE = 1 << 6    /* RESP: key positions depend on the arguments */
+	CMD_BODY = 1 << 4,	/* memcached: a data block follows the line */
+	CMD_NOREPLY = 1 << 5,	/* memcached: takes a trailing noreply */
+	CMD_MOVABLE = 1 << 6	/* RESP: key positions depend on the arguments */
 };
 
 /* Where keys are among the arguments; argument 0 is the command's name. */
@@ -49,7 +49,7 @@ enum keys_kind {
 	KEYS_KIND_RANGE,   /* from `first` to `last` by `step`; last < 0 counts from the end */
 	KEYS_KIND_NUMKEYS, /* argument `first` holds the count; keys start at `first` + 1 */
 	KEYS_KIND_STREAMS, /* XREAD: the first half of what follows the word STREAMS */
-	KEYS_KIND_STORE    /* the argument after the word STORE or STOREDIST, wherever it is */
+	KEYS_KIND_STORE	   /* the argument after the word STORE or STOREDIST, wherever it is */
 };
 
 struct keys_spec {
@@ -60,12 +60,12 @@ struct keys_spec {
 #define COMMAND_SPECS_MAX 3
 
 struct command {
-	const char *name;       /* lower case; a subcommand's is "config|get" */
-	uint16_t id;            /* index in its protocol's table, and so into the statistics */
-	int16_t arity;          /* as Redis: counts the name; negative is a minimum */
-	uint16_t flags;         /* enum command_flag */
-	uint8_t split, merge;   /* enum split, enum merge */
-	uint8_t n_specs;        /* 0: it has no keys */
+	const char *name;     /* lower case; a subcommand's is "config|get" */
+	uint16_t id;	      /* index in its protocol's table, and so into the statistics */
+	int16_t arity;	      /* as Redis: counts the name; negative is a minimum */
+	uint16_t flags;	      /* enum command_flag */
+	uint8_t split, merge; /* enum split, enum merge */
+	uint8_t n_specs;      /* 0: it has no keys */
 	struct keys_spec specs[COMMAND_SPECS_MAX];
 	const char *wire_flags; /* RESP: as COMMAND prints them, space-separated; else "" */
 };

@@ -9,7 +9,7 @@
 
 #include "proto/parsed.h"
 
-#define MC_KEY_MAX 250   /* bytes, as memcached's KEY_MAX_LENGTH */
+#define MC_KEY_MAX  250	 /* bytes, as memcached's KEY_MAX_LENGTH */
 #define MC_LINE_MAX 2048 /* bytes of a line that is no multi-get, as memcached's */
 
 /*

@@ -37,7 +37,7 @@ void arg_list_fini(struct arg_list *list);
 /* What a connection keeps while its command is incomplete; zero at a command's start. */
 struct parse_state {
 	uint32_t scanned; /* bytes framed so far: whole arguments only */
-	uint32_t owed;    /* arguments not yet seen */
+	uint32_t owed;	  /* arguments not yet seen */
 };
 
 /* Limits that a pool sets. */
@@ -47,16 +47,16 @@ struct parse_limits {
 
 struct parsed {
 	const struct command *command; /* NULL: unknown name (RESP: args[0] has it) */
-	struct arg_list *args;         /* borrowed. RESP: all arguments, args[0] the name.
+	struct arg_list *args;	       /* borrowed. RESP: all arguments, args[0] the name.
 	                                  memcached: the words of the line, likewise */
-	uint32_t len;                  /* bytes of the whole command, body included */
-	uint32_t need;                 /* PARSE_MORE: bytes it will have at least, or 0 if unknown */
+	uint32_t len;		       /* bytes of the whole command, body included */
+	uint32_t need; /* PARSE_MORE: bytes it will have at least, or 0 if unknown */
 	uint32_t key_first, key_count; /* memcached: keys are args[key_first..+key_count) */
-	uint32_t line_len;             /* memcached: the command line, its line end included */
-	uint64_t swallow;              /* bytes after `len` that belong to it and must be dropped */
-	bool noreply;                  /* memcached: the reply is to be dropped */
-	bool inlined;                  /* RESP: an inline command: it must be rewritten to be sent */
-	const char *error;             /* a reply line without its line end, or NULL. With PARSE_DONE
+	uint32_t line_len;	       /* memcached: the command line, its line end included */
+	uint64_t swallow;	       /* bytes after `len` that belong to it and must be dropped */
+	bool noreply;		       /* memcached: the reply is to be dropped */
+	bool inlined;	   /* RESP: an inline command: it must be rewritten to be sent */
+	const char *error; /* a reply line without its line end, or NULL. With PARSE_DONE
 	                                  the command is answered with it and the connection stays */
 };
 

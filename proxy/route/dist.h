@@ -40,7 +40,7 @@ struct dist_node {
 
 struct dist;
 
-const char *dist_name(enum dist_kind kind);          /* as configuration has it */
+const char *dist_name(enum dist_kind kind);	       /* as configuration has it */
 enum hash_kind dist_default_hash(enum dist_kind kind); /* HASH_COUNT: it has its own */
 
 /*

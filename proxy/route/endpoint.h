@@ -16,7 +16,7 @@
 /* HOST:PORT, [IPV6]:PORT or unix:PATH, taken apart. */
 struct address {
 	char host[ADDRESS_HOST_MAX + 1]; /* without brackets; or the socket's path */
-	uint16_t port;                   /* 0 for a unix socket */
+	uint16_t port;			 /* 0 for a unix socket */
 	bool is_unix;
 };
 

@@ -28,25 +28,25 @@ struct string_list {
 /* What clients and nodes may do and for how long; every field has a default in the schema. */
 struct pool_settings {
 	uint32_t connect_ms, request_ms;
-	uint32_t idle_ms;      /* 0: never close an idle client */
-	uint32_t clients;      /* connections, over all workers */
-	uint64_t request;      /* bytes of the largest command or value */
-	uint64_t output;       /* bytes of replies a client may leave unread */
-	uint32_t in_flight;    /* requests of one client waiting for their replies */
-	uint32_t connections;  /* to each endpoint from each worker */
+	uint32_t idle_ms;     /* 0: never close an idle client */
+	uint32_t clients;     /* connections, over all workers */
+	uint64_t request;     /* bytes of the largest command or value */
+	uint64_t output;      /* bytes of replies a client may leave unread */
+	uint32_t in_flight;   /* requests of one client waiting for their replies */
+	uint32_t connections; /* to each endpoint from each worker */
 	uint32_t retries;
-	int multiget_errors;   /* enum multiget_errors */
+	int multiget_errors; /* enum multiget_errors */
 };
 
 struct pool_spec {
 	char *name;
-	int protocol;     /* enum pool_protocol */
+	int protocol; /* enum pool_protocol */
 	struct string_list listen;
-	int distribution; /* enum dist_kind */
-	int hash;         /* enum hash_kind; HASH_DEFAULT when not given */
-	char *hash_tag;            /* two characters, or NULL */
-	char *key_prefix_ignored;  /* or NULL */
-	char *node_string;         /* or NULL */
+	int distribution;	  /* enum dist_kind */
+	int hash;		  /* enum hash_kind; HASH_DEFAULT when not given */
+	char *hash_tag;		  /* two characters, or NULL */
+	char *key_prefix_ignored; /* or NULL */
+	char *node_string;	  /* or NULL */
 	struct shard_spec *shards;
 	size_t n_shards;
 	struct pool_settings settings;

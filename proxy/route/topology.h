@@ -18,10 +18,10 @@
 #include "route/spec.h"
 
 struct shard {
-	char *name;                /* what status, errors and `route` call it */
-	char *label;               /* what its place on the ring is made of */
+	char *name;  /* what status, errors and `route` call it */
+	char *label; /* what its place on the ring is made of */
 	uint32_t weight;
-	uint16_t index;            /* in its pool */
+	uint16_t index; /* in its pool */
 	struct endpoint *primary;
 };
 
@@ -30,10 +30,10 @@ struct pool {
 	uint16_t index;
 	enum pool_protocol protocol;
 	enum dist_kind distribution;
-	enum hash_kind hash;       /* resolved: never HASH_DEFAULT */
+	enum hash_kind hash; /* resolved: never HASH_DEFAULT */
 	struct dist *dist;
-	char hash_tag[2];          /* {0, 0}: none */
-	char *prefix_ignored;      /* "": none */
+	char hash_tag[2];     /* {0, 0}: none */
+	char *prefix_ignored; /* "": none */
 	size_t prefix_len;
 	struct shard *shards;
 	uint16_t n_shards;
@@ -53,8 +53,8 @@ struct topology {
  * Build the snapshot of specs[0..n), with one reference. NULL with `error` naming the pool and
  * shard that cannot be. Nothing of the specs is kept.
  */
-NODISCARD struct topology *topology_build(const struct pool_spec *specs, size_t n,
-					  uint64_t version, struct error *error);
+NODISCARD struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_t version,
+					  struct error *error);
 
 struct topology *topology_ref(struct topology *topology);
 void topology_unref(struct topology *topology);

@@ -1,0 +1,35 @@
+# Shared by the scripts; sourced from the project's top folder.
+
+if command -v ninja >/dev/null; then
+	export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
+fi
+export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+
+say() {
+	printf '\n== %s\n' "$*"
+}
+
+# What a build says beside its progress.
+quiet_build() {
+	grep -vE '^(\[[ 0-9/%]+\] |\[ *[0-9]+%\] |gmake|ninja: (Entering|no work))' || true
+}
+
+# Configure and build one preset, printing only what went wrong.
+build_preset() {
+	local preset=$1 log=build/$1.log
+	shift
+	mkdir -p build
+	say "build $preset"
+	if { [ -f "build/$preset/CMakeCache.txt" ] || cmake --preset "$preset"; } >"$log" 2>&1 &&
+		cmake --build --preset "$preset" "$@" >>"$log" 2>&1; then
+		return 0
+	fi
+	cat "$log"
+	echo "build $preset failed"
+	return 1
+}
+
+# Debian's own Python, which has the client libraries; another may come first in PATH.
+pytest_run() {
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider integration "$@"
+}

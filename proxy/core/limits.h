@@ -1,0 +1,32 @@
+/*
+ * limits.h - size and count limits of the data path that are not settings.
+ * Layer: core. Includes: nothing of the project's.
+ */
+#ifndef CORE_LIMITS_H
+#define CORE_LIMITS_H
+
+/* Bytes of replies waiting for a client's socket above which its next commands are not parsed:
+ * a client that does not read must not make the proxy fetch more for it. */
+#define CLIENT_UNSENT_HIGH (1024 * 1024)
+
+/* Bytes of a reply from which on it is handed to its client in pieces, as it comes: below, one
+ * hand-over a reply is cheaper; above, holding it back costs memory and time. */
+#define REPLY_STREAM_MIN (64 * 1024)
+
+/* Bytes in chunks of others that a waiting piece may pin before it is copied out, once the
+ * worker's memory is half used: a straggler must not hold 64 KiB for 100 bytes. */
+#define DETACH_MAX 4096
+
+/* Milliseconds between attempts to reach a node that cannot be reached: the first wait, doubled
+ * each time up to the last; each is jittered by half, so that many proxies do not march in step. */
+#define BACKOFF_FIRST_MS 50
+#define BACKOFF_LAST_MS  2000
+
+/* Parts of one split command: what a memcached multi-get or MGET may be spread over. A shard has
+ * one part, so this is the number of shards. */
+#define PARTS_MAX 4096
+
+/* Seconds between looks for idle clients. */
+#define IDLE_SWEEP_MS 1000
+
+#endif

@@ -1,0 +1,458 @@
+#include "io/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/loop_uv.h"
+
+#define FLUSH_IOV     64        /* entries of one write */
+#define CARRY_MAX     4096      /* bytes of an incomplete message that are copied to go on */
+#define KEPT_ROUND    256       /* bytes: sizes of small kept chunks are multiples of it */
+#define LINGER_MS     500       /* how long unread input of a finished stream is dropped */
+#define KEEPALIVE_S   60
+
+static void on_writable(uv_write_t *req, int status);
+
+/* ------------------------------------------------------------------ reading */
+
+static void drop_kept(struct stream *s)
+{
+	if (s->kept != NULL)
+		chunk_unref(s->kept);
+	s->kept = NULL;
+	s->kept_len = 0;
+}
+
+/* Would going on with `rest` cost more to copy than a chunk of its own does? */
+static bool wants_own_chunk(const struct stream *s, size_t rest)
+{
+	return rest > CARRY_MAX || s->expect > CHUNK_READ_MIN;
+}
+
+/* A capacity for `rest` bytes and what is known or likely to follow them. */
+static uint32_t capacity_for(const struct stream *s, size_t rest)
+{
+	uint64_t cap = rest;
+
+	if (wants_own_chunk(s, rest)) {
+		cap = s->expect > 2 * rest ? s->expect : 2 * rest;
+		if (cap <= CHUNK_SIZE)
+			return CHUNK_SIZE;
+	}
+	return (uint32_t)((cap + KEPT_ROUND - 1) / KEPT_ROUND * KEPT_ROUND);
+}
+
+/* Keep the bytes that on_bytes left, for the next read to go on with. */
+static void keep(struct stream *s, struct span rest)
+{
+	if (rest.len == 0) {
+		drop_kept(s);
+		return;
+	}
+	if (s->kept != NULL && rest.p >= s->kept->data && rest.p <= s->kept->data + s->kept->cap) {
+		s->kept_at = (uint32_t)(rest.p - s->kept->data);
+		s->kept_len = (uint32_t)rest.len;
+		uint64_t target = s->kept_at + (s->expect > rest.len ? s->expect : rest.len + 1);
+		if (target <= s->kept->cap || !wants_own_chunk(s, rest.len))
+			return;
+	}
+	struct chunk *chunk = chunk_new(s->loop->pool, capacity_for(s, rest.len));
+
+	memcpy(chunk->data, rest.p, rest.len);
+	chunk->used = (uint32_t)rest.len;
+	drop_kept(s);
+	s->kept = chunk;
+	s->kept_at = 0;
+	s->kept_len = (uint32_t)rest.len;
+}
+
+static void deliver(struct stream *s, struct chunk *chunk, struct span bytes)
+{
+	chunk_ref(chunk); /* the owner may close the stream, and with it its kept chunk */
+	s->expect = 0;
+	size_t took = s->events->on_bytes(s->owner, chunk, bytes);
+	if (!s->closing && !s->finishing)
+		keep(s, span_skip(bytes, took));
+	chunk_unref(chunk);
+}
+
+/* Is the kept chunk the place to read on into? Otherwise its few bytes are carried over. */
+static bool reads_into_kept(const struct stream *s)
+{
+	return s->kept != NULL && s->kept_len > 0 &&
+	       (s->kept_len > CARRY_MAX || s->kept->cap > CHUNK_READ_MIN) &&
+	       s->kept->cap > s->kept->used;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct stream *s = handle->data;
+	struct chunk *chunk;
+
+	(void)suggested;
+	if (s->finishing) {
+		*buf = uv_buf_init(s->loop->scratch, LOOP_SCRATCH);
+	} else if (reads_into_kept(s)) {
+		chunk = s->kept;
+		*buf = uv_buf_init(chunk->data + chunk->used, chunk->cap - chunk->used);
+	} else if (s->kept == NULL && s->expect > CHUNK_SIZE) {
+		/* A long body that is passed on as it comes. */
+		s->kept = chunk = chunk_new(s->loop->pool, CHUNK_BODY);
+		s->kept_at = s->kept_len = 0;
+		*buf = uv_buf_init(chunk->data, chunk->cap);
+	} else if (s->kept != NULL && s->kept_len == 0) {
+		chunk = s->kept;
+		*buf = uv_buf_init(chunk->data + chunk->used, chunk->cap - chunk->used);
+	} else {
+		chunk = chunk_pool_reading(s->loop->pool);
+		uint32_t at = chunk->used + s->kept_len;
+		*buf = uv_buf_init(chunk->data + at, chunk->cap - at);
+	}
+}
+
+/* n bytes have come to where on_alloc pointed. */
+static void take_in(struct stream *s, uint32_t n)
+{
+	struct chunk *chunk = s->kept;
+
+	if (chunk != NULL && (s->kept_len == 0 || reads_into_kept(s))) {
+		uint32_t len = s->kept_len + n;
+
+		chunk->used += n;
+		s->kept_at = chunk->used - len;
+		s->kept_len = len;
+		deliver(s, chunk, span_make(chunk->data + s->kept_at, len));
+		return;
+	}
+	chunk = s->loop->pool->reading;
+	char *to = chunk->data + chunk->used;
+	uint32_t len = s->kept_len + n;
+	if (s->kept_len > 0)
+		memcpy(to, s->kept->data + s->kept_at, s->kept_len);
+	drop_kept(s);
+	chunk->used += len;
+	deliver(s, chunk, span_make(to, len));
+}
+
+static void end(struct stream *s, int err)
+{
+	if (s->closing || s->ended)
+		return;
+	s->ended = true;
+	if (err != UV_EOF)
+		s->connected = false;
+	uv_read_stop(&s->uv.stream);
+	if (s->finishing && (err != UV_EOF || chain_is_empty(&s->out)))
+		stream_close(s);
+	else if (!s->finishing)
+		s->events->on_end(s->owner, err);
+}
+
+static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
+{
+	struct stream *s = uv->data;
+
+	(void)buf;
+	if (n < 0)
+		end(s, (int)n);
+	else if (n > 0 && !s->finishing)
+		take_in(s, (uint32_t)n);
+}
+
+void stream_deliver_again(struct stream *s)
+{
+	if (s->kept_len > 0 && !s->finishing && !s->paused)
+		deliver(s, s->kept, span_make(s->kept->data + s->kept_at, s->kept_len));
+}
+
+void stream_expect(struct stream *s, uint64_t n)
+{
+	s->expect = n;
+}
+
+void stream_pause(struct stream *s)
+{
+	if (!s->paused && s->connected && !s->ended)
+		uv_read_stop(&s->uv.stream);
+	s->paused = true;
+}
+
+void stream_resume(struct stream *s)
+{
+	if (!s->paused || s->closing)
+		return;
+	s->paused = false;
+	if (s->connected && !s->ended)
+		uv_read_start(&s->uv.stream, on_alloc, on_read);
+	if (s->kept_len > 0 && !s->is_again) {
+		s->is_again = true;
+		s->loop->n_again++;
+		TAILQ_INSERT_TAIL(&s->loop->again, s, again_link);
+	}
+}
+
+/* ------------------------------------------------------------------ writing */
+
+static void took(struct stream *s, size_t n)
+{
+	chain_consume(s->loop->pool, &s->out, n);
+	s->written += n;
+}
+
+/* Let libuv write the rest once the socket has room. */
+static int block(struct stream *s)
+{
+	uv_buf_t bufs[FLUSH_IOV];
+	unsigned n = 0;
+
+	for (struct segment *seg = s->out.head; seg != NULL && n < FLUSH_IOV; seg = seg->next)
+		bufs[n++] = uv_buf_init((char *)(uintptr_t)seg->p, seg->len);
+	s->blocked = malloc(sizeof(*s->blocked));
+	if (s->blocked == NULL)
+		return UV_ENOMEM;
+	/* How much it will have written, for on_writable: the segments stay as they are. */
+	uintptr_t total = 0;
+	for (unsigned i = 0; i < n; i++)
+		total += bufs[i].len;
+	s->blocked->data = (void *)total;
+	int err = uv_write(s->blocked, &s->uv.stream, bufs, n, on_writable);
+	if (err != 0) {
+		free(s->blocked);
+		s->blocked = NULL;
+	}
+	return err;
+}
+
+/* Write until all is taken or the socket is full; 0 or a negative errno. */
+static int write_out(struct stream *s)
+{
+	struct iovec iov[FLUSH_IOV];
+	size_t bytes;
+
+	while (!chain_is_empty(&s->out)) {
+		int n = chain_gather(&s->out, iov, FLUSH_IOV, s->loop->scratch, LOOP_SCRATCH, &bytes);
+		int r = uv_try_write(&s->uv.stream, (uv_buf_t *)iov, (unsigned)n);
+
+		if (r > 0)
+			took(s, (size_t)r);
+		if (r == UV_EAGAIN || (r >= 0 && (size_t)r < bytes))
+			return block(s);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void on_linger_over(void *arg)
+{
+	stream_close(arg);
+}
+
+/* Everything of a finished stream is sent: say so, and drop what the peer still sends, because
+ * closing over unread input resets the connection and the peer may lose our last words. */
+static void begin_linger(struct stream *s)
+{
+	uv_os_fd_t fd;
+
+	if (s->ended || s->linger != NULL || uv_fileno(&s->uv.handle, &fd) != 0) {
+		stream_close(s);
+		return;
+	}
+	shutdown(fd, SHUT_WR);
+	s->linger = timer_new(s->loop, on_linger_over, s);
+	timer_start(s->linger, LINGER_MS);
+	uv_read_start(&s->uv.stream, on_alloc, on_read);
+}
+
+void stream_flush(struct stream *s)
+{
+	uint64_t before = s->written;
+
+	if (!s->connected || s->blocked != NULL || s->closing)
+		return;
+	int err = write_out(s);
+	if (err != 0 && s->finishing)
+		stream_close(s);
+	else if (err != 0)
+		end(s, err);
+	if (!s->closing && s->written != before && s->events->on_written != NULL && !s->finishing)
+		s->events->on_written(s->owner);
+	if (!s->closing && s->finishing && chain_is_empty(&s->out))
+		begin_linger(s);
+}
+
+static void on_writable(uv_write_t *req, int status)
+{
+	struct stream *s = req->handle->data;
+	size_t n = (size_t)(uintptr_t)req->data;
+
+	s->blocked = NULL;
+	free(req);
+	if (s->closing)
+		return;
+	if (status != 0) {
+		if (s->finishing)
+			stream_close(s);
+		else
+			end(s, status);
+		return;
+	}
+	took(s, n);
+	if (s->events->on_written != NULL && !s->finishing)
+		s->events->on_written(s->owner);
+	if (!s->closing)
+		stream_flush_soon(s);
+}
+
+struct chain *stream_out(struct stream *s)
+{
+	return &s->out;
+}
+
+void stream_flush_soon(struct stream *s)
+{
+	if (s->is_dirty || s->closing)
+		return;
+	s->is_dirty = true;
+	TAILQ_INSERT_TAIL(&s->loop->dirty[s->role], s, dirty_link);
+}
+
+void stream_write(struct stream *s, struct chain *bytes)
+{
+	chain_move(s->loop->pool, &s->out, bytes);
+	stream_flush_soon(s);
+}
+
+uint64_t stream_unsent(const struct stream *s)
+{
+	return s->out.bytes;
+}
+
+uint64_t stream_written(const struct stream *s)
+{
+	return s->written;
+}
+
+/* ------------------------------------------------------------------ life */
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void stream_close(struct stream *s)
+{
+	if (s == NULL || s->closing)
+		return;
+	s->closing = true;
+	if (s->is_dirty)
+		TAILQ_REMOVE(&s->loop->dirty[s->role], s, dirty_link);
+	if (s->is_again) {
+		TAILQ_REMOVE(&s->loop->again, s, again_link);
+		s->loop->n_again--;
+	}
+	drop_kept(s);
+	chain_clear(s->loop->pool, &s->out);
+	timer_free(s->linger);
+	if (s->connecting != NULL)
+		connecting_abandon(s->connecting);
+	uv_close(&s->uv.handle, on_closed);
+}
+
+void stream_finish(struct stream *s)
+{
+	if (s == NULL || s->closing || s->finishing)
+		return;
+	s->finishing = true;
+	drop_kept(s);
+	stream_flush_soon(s);
+}
+
+struct stream *stream_new(struct loop *loop, bool is_unix, const struct stream_events *events,
+			  void *owner)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->loop = loop;
+	s->events = events;
+	s->owner = owner;
+	s->is_unix = is_unix;
+	if (is_unix)
+		uv_pipe_init(&loop->uv, &s->uv.pipe, 0);
+	else
+		uv_tcp_init(&loop->uv, &s->uv.tcp);
+	s->uv.handle.data = s;
+	return s;
+}
+
+/* The connection stands, or could not be made. */
+void stream_connected(struct stream *s, int err)
+{
+	s->connected = err == 0;
+	if (err == 0 && !s->is_unix) {
+		uv_tcp_nodelay(&s->uv.tcp, 1);
+		uv_tcp_keepalive(&s->uv.tcp, 1, KEEPALIVE_S);
+	}
+	if (err == 0 && !s->paused)
+		uv_read_start(&s->uv.stream, on_alloc, on_read);
+	s->events->on_connected(s->owner, err);
+	if (!s->closing && s->connected)
+		stream_flush_soon(s);
+}
+
+struct stream *stream_accept(struct loop *loop, int fd, bool is_unix,
+			     const struct stream_events *events, void *owner)
+{
+	struct stream *s = stream_new(loop, is_unix, events, owner);
+
+	if (s == NULL) {
+		close(fd);
+		return NULL;
+	}
+	s->role = STREAM_CLIENT;
+	int err = is_unix ? uv_pipe_open(&s->uv.pipe, fd) : uv_tcp_open(&s->uv.tcp, fd);
+	if (err == 0) {
+		s->connected = true;
+		if (!is_unix)
+			uv_tcp_nodelay(&s->uv.tcp, 1);
+		err = uv_read_start(&s->uv.stream, on_alloc, on_read);
+	}
+	if (err != 0) {
+		if (!s->connected)
+			close(fd);
+		stream_close(s);
+		errno = -err;
+		return NULL;
+	}
+	return s;
+}
+
+void stream_peer(const struct stream *s, char *out, size_t cap)
+{
+	struct sockaddr_storage peer;
+	int len = sizeof(peer);
+	char ip[64] = "?";
+
+	if (s->is_unix || uv_tcp_getpeername(&s->uv.tcp, (struct sockaddr *)&peer, &len) != 0) {
+		snprintf(out, cap, "unix");
+		return;
+	}
+	if (peer.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&peer;
+
+		uv_ip6_name(in6, ip, sizeof(ip));
+		snprintf(out, cap, "[%s]:%u", ip, (unsigned)ntohs(in6->sin6_port));
+	} else {
+		const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)&peer;
+
+		uv_ip4_name(in4, ip, sizeof(ip));
+		snprintf(out, cap, "%s:%u", ip, (unsigned)ntohs(in4->sin_port));
+	}
+}

@@ -41,7 +41,8 @@ enum command_flag {
 	CMD_SUBSCRIBE = 1 << 3, /* pub/sub state */
 	CMD_BODY = 1 << 4,	/* memcached: a data block follows the line */
 	CMD_NOREPLY = 1 << 5,	/* memcached: takes a trailing noreply */
-	CMD_MOVABLE = 1 << 6	/* RESP: key positions depend on the arguments */
+	CMD_MOVABLE = 1 << 6,	/* RESP: key positions depend on the arguments */
+	CMD_CONTAINER = 1 << 7	/* RESP: the rows of its subcommands follow its own */
 };
 
 /* Where keys are among the arguments; argument 0 is the command's name. */
@@ -49,7 +50,7 @@ enum keys_kind {
 	KEYS_KIND_RANGE,   /* from `first` to `last` by `step`; last < 0 counts from the end */
 	KEYS_KIND_NUMKEYS, /* argument `first` holds the count; keys start at `first` + 1 */
 	KEYS_KIND_STREAMS, /* XREAD: the first half of what follows the word STREAMS */
-	KEYS_KIND_STORE	   /* the argument after the word STORE or STOREDIST, wherever it is */
+	KEYS_KIND_STORE	   /* what follows the word STORE or STOREDIST, from `first` on */
 };
 
 struct keys_spec {
@@ -76,6 +77,13 @@ struct command {
  */
 const struct command *resp_command_find(struct span name);
 const struct command *mc_command_find(struct span name);
+
+/*
+ * The row of subcommand `sub` (any case) of a CMD_CONTAINER row, e.g. "memory|usage", or NULL if
+ * it has none of that name. A command without CMD_CONTAINER goes by its own row. Cost: a
+ * comparison a subcommand.
+ */
+const struct command *resp_command_resolve(const struct command *container, struct span sub);
 
 /* The whole table, in id order. */
 const struct command *resp_command_table(size_t *n);

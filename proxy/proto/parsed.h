@@ -54,10 +54,14 @@ struct parsed {
 	uint32_t key_first, key_count; /* memcached: keys are args[key_first..+key_count) */
 	uint32_t line_len;	       /* memcached: the command line, its line end included */
 	uint64_t swallow;	       /* bytes after `len` that belong to it and must be dropped */
-	bool noreply;		       /* memcached: the reply is to be dropped */
+	uint32_t line_at, line_end;    /* memcached: what of the line is to be sent, see line_cut */
+	bool line_cut;		       /* memcached: send only bytes line_at..line_end and a line
+	                                  end: the rest is noreply, blanks, or follows a NUL */
+	bool noreply;		       /* memcached: the reply is to be dropped, error too */
 	bool inlined;	   /* RESP: an inline command: it must be rewritten to be sent */
 	const char *error; /* a reply line without its line end, or NULL. With PARSE_DONE
 	                                  the command is answered with it and the connection stays */
+	char error_text[48]; /* private: an error with a byte of the input in it, for `error` */
 };
 
 /* The bytes of argument i of a command that begins at `start`. */

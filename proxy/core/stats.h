@@ -50,6 +50,7 @@ struct command_stats {
 
 struct pool_stats {
 	_Atomic uint64_t clients; /* open now */
+	_Atomic uint64_t closed;  /* closed or refused since the start */
 	_Atomic uint64_t bytes_in, bytes_out;
 	_Atomic uint64_t hits, misses; /* memcached get and its kin, by key */
 	size_t n_commands;

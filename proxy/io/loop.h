@@ -46,4 +46,20 @@ void timer_start(struct timer *timer, uint64_t ms); /* once; restarts a running 
 void timer_stop(struct timer *timer);
 void timer_free(struct timer *timer); /* NULL is fine */
 
+/*
+ * Watch a descriptor that another library owns: on_readable(arg) runs whenever it is readable.
+ * fd_watch_free() first, then the library may close it. NULL with errno if it cannot be polled.
+ */
+struct fd_watch;
+NODISCARD struct fd_watch *fd_watch_new(struct loop *loop, int fd, void (*on_readable)(void *arg),
+					void *arg);
+void fd_watch_free(struct fd_watch *watch); /* NULL is fine */
+
+/* Have on_signal(arg, signum) called in the loop for a signal of the process. */
+struct signal_watch;
+NODISCARD struct signal_watch *signal_watch_new(struct loop *loop, int signum,
+						void (*on_signal)(void *arg, int signum),
+						void *arg);
+void signal_watch_free(struct signal_watch *watch); /* NULL is fine */
+
 #endif

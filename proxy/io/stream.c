@@ -456,3 +456,8 @@ void stream_peer(const struct stream *s, char *out, size_t cap)
 		snprintf(out, cap, "%s:%u", ip, (unsigned)ntohs(in4->sin_port));
 	}
 }
+
+const char *stream_error_text(int err)
+{
+	return uv_strerror(err);
+}

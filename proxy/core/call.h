@@ -1,0 +1,63 @@
+/*
+ * call.h - one command sent to one server, and its one reply or named failure.
+ *
+ * Owned by its request, the first one embedded there; in an upstream's queue while under way.
+ * Layer: core. Includes: engine, base/chain.
+ */
+#ifndef CORE_CALL_H
+#define CORE_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/chain.h"
+#include "core/engine.h"
+
+/*
+ * enum call_result (stats.h):
+ * CALL_REPLY     the server's whole reply is in `reply`
+ * CALL_NOT_SENT  the connection broke before its first byte was written: it did not run
+ * CALL_LOST      the connection broke after: it may have run
+ * CALL_TIMEOUT   no whole reply within timeouts.request: it may have run
+ * CALL_DOWN      refused at once, because the endpoint cannot be reached
+ * CALL_GARBAGE   what came back is not the protocol: it may have run
+ */
+struct call {
+	TAILQ_ENTRY(call) fifo; /* in its upstream's queue, in sending order */
+	struct call *next;      /* the request's next part */
+	struct request *request;
+	const struct shard *shard;
+	void (*done)(struct call *call, enum call_result result);
+	void (*on_piece)(struct call *call); /* `reply` is long, and not whole yet; or NULL */
+	struct chain bytes;     /* as sent; kept while it may be sent again */
+	struct chain reply;
+	uint64_t begin, end;    /* its place in the bytes of its connection */
+	uint64_t queued_us, sent_us;
+	uint32_t number;        /* of a part: its place among the parts */
+	uint32_t n_keys;        /* how many of the request's keys it has */
+	uint32_t values;        /* memcached: VALUE blocks in the reply */
+	uint8_t attempts;       /* times it was given to a connection */
+	bool reads;             /* the row's CMD_READ: it may be sent again */
+	bool is_error;          /* the reply is the node's error */
+	bool pieces_taken;      /* some of the reply has gone to the client already */
+	uint8_t result;         /* of a part: enum call_result, once done */
+};
+
+TAILQ_HEAD(call_queue, call);
+
+/* Put a call into its first state, without bytes. */
+void call_init(struct call *call, struct request *request, bool reads);
+
+/* Drop the bytes it holds. */
+void call_fini(struct engine *engine, struct call *call);
+
+/*
+ * What to tell a client about a call that failed, without protocol prefix and line end: "shard a:
+ * connect to 10.0.0.1:6379: connection refused". Returns out.
+ */
+#define CALL_TEXT_MAX 768 /* bytes */
+char *call_failure_text(struct engine *engine, const struct call *call, enum call_result result,
+			char out[CALL_TEXT_MAX]);
+
+#endif

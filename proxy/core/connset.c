@@ -1,0 +1,258 @@
+#include "core/connset.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "core/limits.h"
+
+#define LASTED_US 1000000 /* a connection that broke sooner counts as a failed attempt */
+
+static const char *const fault_texts[] = {
+	[FAULT_CONNECT_TIMEOUT] = "connect to %s: timed out",
+	[FAULT_NO_ANSWER] = "%s accepts connections but does not answer",
+	[FAULT_ERROR_ANSWER] = "%s answers with an error (a password, or still loading?)",
+	[FAULT_GARBAGE] = "%s answers out of protocol",
+	[FAULT_CLOSED] = "%s closed the connection",
+	[FAULT_REQUEST_TIMEOUT] = "%s did not answer in time",
+};
+
+const char *connset_fault_text(int fault, const struct endpoint *endpoint,
+			       char out[CONNSET_WHY_MAX])
+{
+	if (fault < 0)
+		snprintf(out, CONNSET_WHY_MAX, "connect to %s: %s", endpoint->text,
+			 stream_error_text(fault));
+	else if (fault > 0)
+		snprintf(out, CONNSET_WHY_MAX, fault_texts[fault], endpoint->text);
+	else
+		snprintf(out, CONNSET_WHY_MAX, "%s: connecting", endpoint->text);
+	return out;
+}
+
+const char *connset_why(struct engine *engine, const struct endpoint *endpoint,
+			char out[CONNSET_WHY_MAX])
+{
+	const struct endpoint_stats *stats = &engine->stats->endpoints[endpoint->id];
+
+	return connset_fault_text(atomic_load_explicit(&stats->last_error, memory_order_relaxed),
+				  endpoint, out);
+}
+
+static void set_state(struct upstream *up, enum upstream_state state)
+{
+	static const int shown[] = {
+		[UPSTREAM_WAITING] = ENDPOINT_DOWN,
+		[UPSTREAM_CONNECTING] = ENDPOINT_CONNECTING,
+		[UPSTREAM_READY] = ENDPOINT_UP,
+		[UPSTREAM_SHUT] = ENDPOINT_DOWN,
+	};
+
+	up->state = state;
+	up->timer_runs = false;
+	/* While attempts fail it stays shown as down, rather than flicker. */
+	if (state != UPSTREAM_CONNECTING || up->failures == 0)
+		atomic_store_explicit(&up->stats->state, shown[state], memory_order_relaxed);
+}
+
+static void hello_done(struct call *call, enum call_result result);
+
+static void begin_connecting(struct upstream *up)
+{
+	const struct address *address = &up->endpoint->address;
+	struct engine *engine = up->engine;
+
+	set_state(up, UPSTREAM_CONNECTING);
+	up->stream = stream_connect(engine->loop, address->host, address->port, up->attempts++,
+				    &upstream_stream_events, up);
+	call_init(&up->hello, NULL, true);
+	up->hello.done = hello_done;
+	chain_append(&engine->chunks, &up->hello.bytes, NULL, span_of(up->codec->hello));
+	upstream_send(up, &up->hello);
+	timer_start(up->timer, up->pool->settings.connect_ms);
+}
+
+/* Half of the wait is fixed and half random. */
+static uint64_t backoff_ms(struct upstream *up)
+{
+	uint64_t wait = BACKOFF_FIRST_MS;
+
+	for (uint32_t i = 1; i < up->failures && wait < BACKOFF_LAST_MS; i++)
+		wait *= 2;
+	if (wait > BACKOFF_LAST_MS)
+		wait = BACKOFF_LAST_MS;
+	return wait / 2 + rng_below(&up->engine->rng, wait / 2 + 1);
+}
+
+static void note_fault(struct upstream *up, int fault)
+{
+	atomic_store_explicit(&up->stats->last_error, fault, memory_order_relaxed);
+}
+
+/* An attempt failed, or a connection did not last: wait before the next. */
+static void fail(struct upstream *up, int fault, enum call_result result)
+{
+	static struct log_site site;
+	char why[CONNSET_WHY_MAX];
+
+	note_fault(up, fault);
+	stat_add(&up->stats->connect_failures, 1);
+	if (up->failures++ == 0)
+		log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: %s", up->pool->name,
+			    up->pool->shards[up->endpoint->shard].name,
+			    connset_fault_text(fault, up->endpoint, why));
+	set_state(up, UPSTREAM_WAITING);
+	timer_start(up->timer, backoff_ms(up));
+	upstream_drop(up, result);
+}
+
+/* A connection that had lasted broke: try again at once, letting calls queue. */
+static void lose(struct upstream *up, int fault, enum call_result result)
+{
+	static struct log_site site;
+	char why[CONNSET_WHY_MAX];
+	struct upstream broken = *up;
+
+	note_fault(up, fault);
+	log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: connection lost: %s; reconnecting",
+		    up->pool->name, up->pool->shards[up->endpoint->shard].name,
+		    connset_fault_text(fault, up->endpoint, why));
+	/* The calls that fail may be sent again at once, so the new connection comes first. */
+	TAILQ_INIT(&broken.fifo);
+	TAILQ_CONCAT(&broken.fifo, &up->fifo, fifo);
+	up->stream = NULL;
+	up->unsent = NULL;
+	up->queued = 0;
+	up->frame = (struct frame){0};
+	begin_connecting(up);
+	upstream_drop(&broken, result);
+}
+
+void connset_on_connected(struct upstream *up, int err)
+{
+	if (err != 0)
+		fail(up, err, CALL_NOT_SENT);
+}
+
+void connset_on_broken(struct upstream *up, enum call_result result, int err)
+{
+	int fault = result == CALL_GARBAGE ? FAULT_GARBAGE
+		    : result == CALL_TIMEOUT ? FAULT_REQUEST_TIMEOUT
+		    : err == STREAM_EOF	 ? FAULT_CLOSED
+					 : err;
+	uint64_t now = loop_now_us(up->engine->loop);
+
+	if (up->state == UPSTREAM_READY && now - up->ready_us >= LASTED_US)
+		lose(up, fault, result);
+	else
+		fail(up, fault, result);
+}
+
+static void hello_done(struct call *call, enum call_result result)
+{
+	struct upstream *up = container_of(call, struct upstream, hello);
+	bool is_error = call->is_error;
+
+	call_fini(up->engine, call);
+	if (result != CALL_REPLY)
+		return; /* whoever dropped the connection sees to the rest */
+	if (is_error) {
+		fail(up, FAULT_ERROR_ANSWER, CALL_NOT_SENT);
+		return;
+	}
+	if (up->failures > 0)
+		log_write(LOG_LEVEL_INFO, "pool %s: shard %s: %s is back", up->pool->name,
+			  up->pool->shards[up->endpoint->shard].name, up->endpoint->text);
+	up->failures = 0;
+	up->ready_us = loop_now_us(up->engine->loop);
+	stat_add(&up->stats->connects, 1);
+	set_state(up, UPSTREAM_READY);
+	up->timer_runs = true; /* calls queued while connecting have their time from now on */
+	timer_start(up->timer, up->pool->settings.request_ms);
+}
+
+/* Has the oldest call run out of time? If not, when will it? */
+static void check_deadline(struct upstream *up)
+{
+	const struct call *oldest = TAILQ_FIRST(&up->fifo);
+	uint64_t limit_us = (uint64_t)up->pool->settings.request_ms * 1000;
+
+	up->timer_runs = false;
+	if (oldest == NULL)
+		return;
+	uint64_t age_us = loop_now_us(up->engine->loop) - oldest->queued_us;
+	if (age_us >= limit_us) {
+		connset_on_broken(up, CALL_TIMEOUT, 0);
+		return;
+	}
+	up->timer_runs = true;
+	timer_start(up->timer, (limit_us - age_us) / 1000 + 1);
+}
+
+static void on_timer(void *arg)
+{
+	struct upstream *up = arg;
+
+	switch (up->state) {
+	case UPSTREAM_WAITING:
+		begin_connecting(up);
+		break;
+	case UPSTREAM_CONNECTING:
+		fail(up, stream_written(up->stream) > 0 ? FAULT_NO_ANSWER : FAULT_CONNECT_TIMEOUT,
+		     CALL_NOT_SENT);
+		break;
+	case UPSTREAM_READY:
+		check_deadline(up);
+		break;
+	case UPSTREAM_SHUT:
+		break;
+	}
+}
+
+void connset_init(struct connset *set, struct engine *engine, const struct endpoint *endpoint)
+{
+	set->n = engine->topology->pools[endpoint->pool].settings.connections;
+	set->upstreams = alloc_zeroed(set->n, sizeof(*set->upstreams));
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct upstream *up = &set->upstreams[i];
+
+		upstream_init(up, engine, endpoint);
+		up->timer = timer_new(engine->loop, on_timer, up);
+		begin_connecting(up);
+	}
+}
+
+void connset_shut(struct connset *set)
+{
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct upstream *up = &set->upstreams[i];
+
+		set_state(up, UPSTREAM_SHUT);
+		timer_free(up->timer);
+		up->timer = NULL;
+		if (up->stream != NULL)
+			upstream_drop(up, CALL_LOST);
+	}
+}
+
+void connset_fini(struct connset *set)
+{
+	free(set->upstreams);
+}
+
+void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
+{
+	struct connset *set = &engine->connsets[call->shard->primary->id];
+	struct upstream *up = &set->upstreams[set->n == 1 ? 0 : client_id % set->n];
+
+	if (likely(up->state == UPSTREAM_READY) ||
+	    (up->state == UPSTREAM_CONNECTING && up->failures == 0)) {
+		upstream_send(up, call);
+		return;
+	}
+	stat_add(&up->stats->requests, 1);
+	stat_add(&up->stats->results[CALL_DOWN], 1);
+	call->attempts++;
+	call->done(call, CALL_DOWN);
+}

@@ -1,0 +1,70 @@
+/*
+ * engine.h - what one worker's data path owns, handed down as the first argument.
+ *
+ * One thread's, all of it. Layer: core. Includes: io/loop, route/topology, proto/parsed, stats.
+ */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include <stdint.h>
+
+#include "base/chunk.h"
+#include "base/digest.h"
+#include "base/rng.h"
+#include "base/slab.h"
+#include "core/stats.h"
+#include "io/loop.h"
+#include "proto/codec.h"
+#include "route/topology.h"
+
+struct connset;
+
+struct engine {
+	struct loop *loop;
+	struct chunk_pool chunks;
+	struct slab requests; /* struct request */
+	struct slab calls;    /* struct call: the parts of split requests */
+	struct topology *topology;
+	struct digest *digest;
+	struct rng rng;
+	struct stats *stats;           /* this worker's */
+	struct stats *const *all_stats; /* every worker's, to read; n_workers of them */
+	uint16_t worker, n_workers;
+	struct connset *connsets;      /* by endpoint id */
+	uint64_t started_us;
+
+	/* Scratch, valid until the next command is parsed; grown, never shrunk. */
+	struct arg_list args, keys;
+	uint32_t *key_order;  /* key numbers, those of one part side by side */
+	uint32_t key_order_cap;
+	struct call **part_of; /* by shard, for the command being split; cleared after */
+
+	/* Called when chunks reach their limit: the owner of the clients closes the slowest. */
+	void (*relieve)(void *arg);
+	void *relieve_arg;
+};
+
+/* What an engine is made from; borrowed for its life. */
+struct engine_setup {
+	struct topology *topology; /* it takes a reference */
+	struct stats *const *all_stats;
+	uint16_t worker, n_workers;
+	uint64_t memory; /* bytes of chunks */
+	uint64_t seed;
+};
+
+/* Make an engine with its loop and begin to connect to every endpoint. Aborts on no memory. */
+void engine_init(struct engine *engine, const struct engine_setup *setup);
+
+/* Close every connection to a server, failing what is under way; then the loop may be run out. */
+void engine_shut(struct engine *engine);
+
+/* Free the rest, once the loop has ended. */
+void engine_fini(struct engine *engine);
+
+static inline const struct codec *engine_codec(const struct pool *pool)
+{
+	return pool->protocol == PROTOCOL_REDIS ? &codec_redis : &codec_memcached;
+}
+
+#endif

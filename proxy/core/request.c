@@ -1,0 +1,67 @@
+#include "core/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct request *request_new(struct engine *engine, const struct pool *pool,
+			    const struct command *command, struct request_list *list)
+{
+	struct request *request = slab_get(&engine->requests);
+
+	if (unlikely(request == NULL)) {
+		fputs("slipring: out of memory\n", stderr);
+		abort();
+	}
+	/* All but the embedded call, which its plan sets up if it needs it. */
+	memset(request, 0, offsetof(struct request, first));
+	request->engine = engine;
+	request->pool = pool;
+	request->command = command;
+	request->begun_us = loop_now_us(engine->loop);
+	TAILQ_INSERT_TAIL(list, request, order);
+	return request;
+}
+
+void request_free(struct request *request)
+{
+	struct engine *engine = request->engine;
+
+	chain_clear(&engine->chunks, &request->reply);
+	while (request->parts != NULL) {
+		struct call *part = request->parts;
+
+		request->parts = part->next;
+		call_fini(engine, part);
+		if (part != &request->first)
+			slab_put(&engine->calls, part);
+	}
+	if (request->key_map != NULL)
+		chunk_unref(request->key_map);
+	slab_put(&engine->requests, request);
+}
+
+void request_finish(struct request *request)
+{
+	request->finished = true;
+	request->events->on_finished(request);
+}
+
+void request_finish_line(struct request *request, struct span line, bool is_error)
+{
+	struct chunk_pool *chunks = &request->engine->chunks;
+
+	chain_copy(chunks, &request->reply, line);
+	chain_append(chunks, &request->reply, NULL, span_of("\r\n"));
+	request->is_error = is_error;
+	request_finish(request);
+}
+
+void request_fail(struct request *request, const char *text)
+{
+	struct chunk_pool *chunks = &request->engine->chunks;
+
+	chain_append(chunks, &request->reply, NULL,
+		     span_of(engine_codec(request->pool)->error_prefix));
+	request_finish_line(request, span_of(text), true);
+}

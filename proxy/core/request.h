@@ -1,0 +1,60 @@
+/*
+ * request.h - one client command: its place in the order of replies, and its reply.
+ *
+ * Made by the client, carried out by a plan; it lives until its reply is handed to the client's
+ * stream, or, once the client has gone, until its last call is back.
+ * Layer: core. Includes: call.
+ */
+#ifndef CORE_REQUEST_H
+#define CORE_REQUEST_H
+
+#include "core/call.h"
+
+struct client;
+
+/* What the client is told; a static const table. */
+struct request_events {
+	void (*on_finished)(struct request *request); /* the reply is whole */
+	/* A piece of a long reply: true if it was taken, false if it must wait for the rest. */
+	bool (*on_piece)(struct request *request, struct chain *piece);
+};
+
+struct request {
+	TAILQ_ENTRY(request) order; /* in client->requests */
+	struct engine *engine;
+	struct client *client; /* NULL once the client has gone */
+	uint64_t client_id;
+	const struct request_events *events;
+	const struct pool *pool;
+	const struct command *command; /* NULL: unknown */
+	struct chain reply;
+	uint64_t begun_us;
+	struct call *parts;    /* of a split request, by shard as first seen; from engine->calls */
+	struct chunk *key_map; /* MERGE_ARRAY: holds part_of_key */
+	uint16_t *part_of_key; /* by key: the number of its part */
+	uint32_t n_keys, n_parts, calls_left;
+	bool finished;
+	bool broken; /* some of the reply has gone out and the rest never will: close the client */
+	bool quiet;     /* the reply is to be dropped */
+	bool is_error;
+	bool closes;    /* the client is closed after this reply */
+	struct call first; /* most requests need no other */
+};
+
+TAILQ_HEAD(request_list, request);
+
+/* A request at the end of `list`. Aborts with no memory: the engine bounds them before. */
+struct request *request_new(struct engine *engine, const struct pool *pool,
+			    const struct command *command, struct request_list *list);
+void request_free(struct request *request); /* off its list */
+
+/* The reply is complete in request->reply. */
+void request_finish(struct request *request);
+
+/* Finish with one line, to which the line end is added. */
+void request_finish_line(struct request *request, struct span line, bool is_error);
+
+/* Finish with an error of the proxy's own; `text` goes behind the protocol's prefix. */
+void request_fail(struct request *request, const char *text);
+
+#endif

@@ -1,0 +1,216 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "core/connset.h"
+#include "plan/merge.h"
+#include "plan/plan.h"
+#include "proto/resp_write.h"
+
+/* The parts are built in a writing chunk, so small pieces of one part lie side by side. */
+
+static void fanout_done(struct call *part, enum call_result result)
+{
+	struct request *request = part->request;
+
+	if (result != CALL_REPLY && plan_retry(part, result))
+		return;
+	part->result = (uint8_t)result;
+	chain_clear(&request->engine->chunks, &part->bytes);
+	if (--request->calls_left > 0)
+		return;
+	merge(request);
+	request_finish(request);
+}
+
+static struct call *new_part(struct request *request, const struct shard *shard)
+{
+	struct call *part = slab_get(&request->engine->calls);
+
+	if (unlikely(part == NULL)) {
+		fputs("slipring: out of memory\n", stderr);
+		abort();
+	}
+	call_init(part, request, request->command->flags & CMD_READ);
+	part->shard = shard;
+	part->done = fanout_done;
+	part->number = request->n_parts++;
+	return part;
+}
+
+/* Sending may finish the request at once, when every endpoint is down: the last call that is
+ * counted is our own, so that it is not finished under us. */
+static void send_parts(struct request *request)
+{
+	struct engine *engine = request->engine;
+	struct call *next;
+
+	request->calls_left = request->n_parts + 1;
+	for (struct call *part = request->parts; part != NULL; part = next) {
+		next = part->next;
+		connset_send(engine, request->client_id, part);
+	}
+	if (--request->calls_left > 0)
+		return;
+	merge(request);
+	request_finish(request);
+}
+
+/* Room for the part number of each key, where it stays until the merge. */
+static void make_key_map(struct request *request, uint32_t n_keys)
+{
+	uint32_t bytes = n_keys * (uint32_t)sizeof(uint16_t) + 1;
+	struct chunk_pool *chunks = &request->engine->chunks;
+	bool fits = bytes <= CHUNK_SIZE / 4;
+	struct chunk *chunk = fits ? chunk_pool_writing(chunks, bytes) : chunk_new(chunks, bytes);
+	uint32_t at = chunk->used + (chunk->used & 1); /* aligned for uint16_t */
+
+	chunk->used = at + n_keys * (uint32_t)sizeof(uint16_t);
+	request->key_map = fits ? chunk_ref(chunk) : chunk;
+	request->part_of_key = (uint16_t *)(void *)(chunk->data + at);
+	request->n_keys = n_keys;
+}
+
+/* Find each key's part, making parts in the order in which their shards first come. */
+static void assign_keys(struct request *request, const struct command_bytes *command,
+			const struct key_range *keys)
+{
+	struct engine *engine = request->engine;
+	struct call **end = &request->parts;
+
+	make_key_map(request, keys->count);
+	for (uint32_t i = 0; i < keys->count; i++) {
+		struct span key = parsed_arg(command->parsed, command->start,
+					     keys->first + i * keys->step);
+		const struct shard *shard =
+			route_key(request->pool, key, engine->digest, &engine->rng);
+		struct call *part = engine->part_of[shard->index];
+
+		if (part == NULL) {
+			part = engine->part_of[shard->index] = *end = new_part(request, shard);
+			end = &part->next;
+		}
+		part->n_keys++;
+		request->part_of_key[i] = (uint16_t)part->number;
+	}
+	for (struct call *part = request->parts; part != NULL; part = part->next)
+		engine->part_of[part->shard->index] = NULL;
+}
+
+/* engine->key_order: the key numbers, sorted by part and else as they came (a counting sort). */
+static void sort_keys(struct request *request)
+{
+	struct engine *engine = request->engine;
+	uint32_t at = 0;
+
+	if (engine->key_order_cap < request->n_keys) {
+		engine->key_order_cap = request->n_keys;
+		engine->key_order = alloc_resize(engine->key_order,
+						 request->n_keys * sizeof(*engine->key_order));
+	}
+	/* A part's `begin` is free until it is sent: here it is where its next key goes. */
+	for (struct call *part = request->parts; part != NULL; part = part->next) {
+		engine->part_of[part->number] = part;
+		part->begin = at;
+		at += part->n_keys;
+	}
+	for (uint32_t i = 0; i < request->n_keys; i++)
+		engine->key_order[engine->part_of[request->part_of_key[i]]->begin++] = i;
+	for (uint32_t i = 0; i < request->n_parts; i++)
+		engine->part_of[i] = NULL;
+}
+
+/* A key with what goes with it, large values by reference. */
+static void append_piece(struct request *request, struct call *part,
+			 const struct command_bytes *command, struct span piece)
+{
+	struct chunk_pool *chunks = &request->engine->chunks;
+
+	if (piece.len <= CHAIN_GATHER_MAX)
+		chain_copy(chunks, &part->bytes, piece);
+	else
+		chain_append(chunks, &part->bytes, command->chunk, piece);
+}
+
+static void write_resp_part(struct request *request, struct call *part,
+			    const struct command_bytes *command, const struct key_range *keys,
+			    const uint32_t *order)
+{
+	const struct arg *args = command->parsed->args->v;
+	struct span name = span_of(request->command->name);
+	char head[2 * RESP_HEADER_MAX + 64];
+	size_t n = resp_write_header(head, '*', 1 + (int64_t)part->n_keys * keys->step);
+
+	n += resp_write_header(head + n, '$', (int64_t)name.len);
+	n += (size_t)snprintf(head + n, sizeof(head) - n, "%s\r\n", request->command->name);
+	chain_copy(&request->engine->chunks, &part->bytes, span_make(head, n));
+	for (uint32_t i = 0; i < part->n_keys; i++) {
+		uint32_t first = keys->first + order[i] * keys->step;
+		const struct arg *before = &args[first - 1], *last = &args[first + keys->step - 1];
+		uint32_t at = before->at + before->len + 2, end = last->at + last->len + 2;
+
+		append_piece(request, part, command, span_make(command->start + at, end - at));
+	}
+}
+
+static void write_mc_part(struct request *request, struct call *part,
+			  const struct command_bytes *command, const struct key_range *keys,
+			  const uint32_t *order)
+{
+	const struct arg *args = command->parsed->args->v;
+	const struct arg *last = &args[keys->first - 1];
+	struct span words = span_make(command->start + args[0].at,
+				      last->at + last->len - args[0].at);
+
+	append_piece(request, part, command, words);
+	for (uint32_t i = 0; i < part->n_keys; i++) {
+		const struct arg *key = &args[keys->first + order[i]];
+
+		/* With the blank that stands before each word. */
+		append_piece(request, part, command,
+			     span_make(command->start + key->at - 1, key->len + 1));
+	}
+	chain_copy(&request->engine->chunks, &part->bytes, span_of("\r\n"));
+}
+
+void fanout_start(struct request *request, const struct command_bytes *command,
+		  const struct key_range *keys)
+{
+	assign_keys(request, command, keys);
+	if (request->n_parts == 1) {
+		/* All on one shard: the command goes as it came, and its reply likewise. */
+		const struct shard *shard = request->parts->shard;
+
+		slab_put(&request->engine->calls, request->parts);
+		request->parts = NULL;
+		call_init(&request->first, request, request->command->flags & CMD_READ);
+		plan_take_bytes(request, command);
+		single_start(request, shard, keys->count);
+		return;
+	}
+	sort_keys(request);
+	const uint32_t *order = request->engine->key_order;
+	for (struct call *part = request->parts; part != NULL; part = part->next) {
+		if (request->pool->protocol == PROTOCOL_REDIS)
+			write_resp_part(request, part, command, keys, order);
+		else
+			write_mc_part(request, part, command, keys, order);
+		order += part->n_keys;
+	}
+	send_parts(request);
+}
+
+void fanout_all_start(struct request *request)
+{
+	const struct pool *pool = request->pool;
+	struct call **end = &request->parts;
+
+	for (uint16_t i = 0; i < pool->n_shards; i++) {
+		struct call *part = *end = new_part(request, &pool->shards[i]);
+
+		chain_share(&request->engine->chunks, &part->bytes, &request->first.bytes);
+		end = &part->next;
+	}
+	chain_clear(&request->engine->chunks, &request->first.bytes);
+	send_parts(request);
+}

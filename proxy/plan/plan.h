@@ -1,0 +1,44 @@
+/*
+ * plan.h - how a command becomes calls, and their replies its reply.
+ *
+ * A plan is started once, with a request at its client's order list; it ends by request_finish().
+ * Layer: plan. Includes: core/request, proto/parsed.
+ */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include "core/request.h"
+#include "proto/parsed.h"
+
+/* A parsed command where it lies. */
+struct command_bytes {
+	const struct parsed *parsed;
+	struct chunk *chunk;
+	const char *start; /* its first byte, in chunk */
+};
+
+/* Where its keys are among its arguments: `count` of them from `first` by `step`. */
+struct key_range {
+	uint32_t first, count, step;
+};
+
+/* Send the whole command, as request->first.bytes has it, to one shard. */
+void single_start(struct request *request, const struct shard *shard, uint32_t n_keys);
+
+/* Split it by key over the shards (SPLIT_KEYS, SPLIT_PAIRS), a call a shard. */
+void fanout_start(struct request *request, const struct command_bytes *command,
+		  const struct key_range *keys);
+
+/* Send the same bytes, as request->first.bytes has them, to every shard (SPLIT_ALL). */
+void fanout_all_start(struct request *request);
+
+/* The command's own bytes, as they are to be sent, to request->first.bytes. */
+void plan_take_bytes(struct request *request, const struct command_bytes *command);
+
+/*
+ * Send a failed call again if the rule allows it: true if it was. Used by all plans. A call that
+ * has passed pieces of its reply on is not.
+ */
+NODISCARD bool plan_retry(struct call *call, enum call_result result);
+
+#endif

@@ -1,0 +1,89 @@
+#include "core/connset.h"
+#include "core/retry.h"
+#include "plan/plan.h"
+
+bool plan_retry(struct call *call, enum call_result result)
+{
+	struct request *request = call->request;
+	struct engine *engine = request->engine;
+
+	if (call->pieces_taken ||
+	    !retry_again(result, call->reads, call->attempts, request->pool->settings.retries))
+		return false;
+	/* A long read's bytes are let go once written: they are not worth keeping. */
+	if (chain_is_empty(&call->bytes))
+		return false;
+	stat_add(&engine->stats->counter[STAT_RETRIES], 1);
+	chain_clear(&engine->chunks, &call->reply);
+	connset_send(engine, request->client_id, call);
+	return true;
+}
+
+void plan_take_bytes(struct request *request, const struct command_bytes *command)
+{
+	const struct parsed *p = command->parsed;
+	struct chunk_pool *chunks = &request->engine->chunks;
+	struct chain *bytes = &request->first.bytes;
+
+	if (!p->line_cut) {
+		chain_append(chunks, bytes, command->chunk, span_make(command->start, p->len));
+		return;
+	}
+	chain_append(chunks, bytes, command->chunk,
+		     span_make(command->start + p->line_at, p->line_end - p->line_at));
+	chain_append(chunks, bytes, NULL, span_of("\r\n"));
+	chain_append(chunks, bytes, command->chunk,
+		     span_make(command->start + p->line_len, p->len - p->line_len));
+}
+
+static void count_hits(struct request *request, const struct call *call)
+{
+	struct pool_stats *stats = &request->engine->stats->pools[request->pool->index];
+
+	stat_add(&stats->hits, call->values);
+	if (call->n_keys > call->values)
+		stat_add(&stats->misses, call->n_keys - call->values);
+}
+
+static void single_done(struct call *call, enum call_result result)
+{
+	struct request *request = call->request;
+	struct engine *engine = request->engine;
+	char text[CALL_TEXT_MAX];
+
+	if (likely(result == CALL_REPLY)) {
+		chain_move(&engine->chunks, &request->reply, &call->reply);
+		request->is_error = call->is_error;
+		if (request->command->merge == MERGE_VALUES && !call->is_error)
+			count_hits(request, call);
+		chain_clear(&engine->chunks, &call->bytes);
+		request_finish(request);
+		return;
+	}
+	if (plan_retry(call, result))
+		return;
+	request->broken = call->pieces_taken;
+	call_fini(engine, call);
+	request_fail(request, call_failure_text(engine, call, result, text));
+}
+
+static void single_piece(struct call *call)
+{
+	struct request *request = call->request;
+
+	if (!call->pieces_taken)
+		call->is_error = engine_codec(request->pool)->is_error(chain_head(&call->reply));
+	if (request->events->on_piece(request, &call->reply))
+		call->pieces_taken = true;
+}
+
+void single_start(struct request *request, const struct shard *shard, uint32_t n_keys)
+{
+	struct call *call = &request->first;
+
+	call->shard = shard;
+	call->done = single_done;
+	call->on_piece = single_piece;
+	call->n_keys = n_keys;
+	connset_send(request->engine, request->client_id, call);
+}

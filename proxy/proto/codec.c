@@ -1,0 +1,51 @@
+#include "proto/codec.h"
+
+#include "proto/mc_reply.h"
+#include "proto/mc_request.h"
+#include "proto/resp_frame.h"
+#include "proto/resp_request.h"
+
+/* ERROR, CLIENT_ERROR and SERVER_ERROR; END, EXISTS, STORED and STAT begin alike but go on else. */
+static bool mc_is_error(struct span start)
+{
+	return start.len >= 2 && ((start.p[0] == 'E' && start.p[1] == 'R') ||
+				  (start.p[0] == 'C' && start.p[1] == 'L') ||
+				  (start.p[0] == 'S' && start.p[1] == 'E'));
+}
+
+static bool resp_is_error(struct span start)
+{
+	return start.len >= 1 && start.p[0] == '-';
+}
+
+static const struct command *version_row(void)
+{
+	return mc_command_find(span_of("version"));
+}
+
+static const struct command *ping_row(void)
+{
+	return resp_command_find(span_of("ping"));
+}
+
+const struct codec codec_memcached = {
+	.parse = mc_request_parse,
+	.scan = mc_reply_scan,
+	.is_error = mc_is_error,
+	.error_prefix = "SERVER_ERROR slipring: ",
+	.too_many = "ERROR Too many open connections",
+	.no_memory = "SERVER_ERROR out of memory",
+	.hello = "version\r\n",
+	.hello_command = version_row,
+};
+
+const struct codec codec_redis = {
+	.parse = resp_request_parse,
+	.scan = resp_frame_scan,
+	.is_error = resp_is_error,
+	.error_prefix = "-ERR slipring: ",
+	.too_many = "-ERR max number of clients reached",
+	.no_memory = "-OOM slipring: the proxy's memory limit is reached",
+	.hello = "*1\r\n$4\r\nPING\r\n",
+	.hello_command = ping_row,
+};

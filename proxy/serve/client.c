@@ -1,0 +1,391 @@
+#include "serve/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "core/limits.h"
+#include "core/observe.h"
+#include "proto/resp_inline.h"
+#include "serve/dispatch.h"
+
+static const struct request_events request_events;
+
+static bool may_parse(const struct client *client)
+{
+	return !client->closing && !client->gone &&
+	       client->in_flight < client->pool->settings.in_flight &&
+	       stream_unsent(client->stream) < CLIENT_UNSENT_HIGH;
+}
+
+static void free_client(struct deferred *deferred)
+{
+	struct client *client = container_of(deferred, struct client, freeing);
+
+	free(client->name);
+	free(client);
+}
+
+/* Requests still under way go on without a client; what comes back is dropped. */
+static void orphan_requests(struct client *client)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&client->requests)) != NULL) {
+		TAILQ_REMOVE(&client->requests, request, order);
+		request->client = NULL;
+		if (request->finished)
+			request_free(request);
+	}
+}
+
+static void leave(struct client *client)
+{
+	struct clients *clients = client->clients;
+	struct engine *engine = client->engine;
+
+	client->gone = true;
+	orphan_requests(client);
+	TAILQ_REMOVE(&clients->list, client, link);
+	clients->n--;
+	stat_add(&client->stats->clients, (uint64_t)-1);
+	stat_add(&client->stats->closed, 1);
+	stat_add(&engine->stats->counter[STAT_CLIENTS_CLOSED], 1);
+	loop_defer(engine->loop, &client->freeing);
+	if (clients->draining && clients->n == 0)
+		clients->on_empty(clients->on_empty_arg);
+}
+
+void client_close(struct client *client)
+{
+	if (client->gone)
+		return;
+	stream_close(client->stream);
+	leave(client);
+}
+
+/* All that was asked is answered: the stream sends the rest and closes by itself. */
+static void finish(struct client *client)
+{
+	stream_finish(client->stream);
+	leave(client);
+}
+
+void client_close_after_replies(struct client *client)
+{
+	client->closing = true;
+	if (!client->gone && TAILQ_EMPTY(&client->requests))
+		finish(client);
+}
+
+/* Would these bytes be more than the client may leave unread? Then it is closed. */
+static bool is_too_slow(struct client *client)
+{
+	if (stream_unsent(client->stream) <= client->pool->settings.output)
+		return false;
+	stat_add(&client->engine->stats->counter[STAT_CLIENTS_SLOW], 1);
+	client_close(client);
+	return true;
+}
+
+static void hand_over(struct client *client, struct chain *reply)
+{
+	stat_add(&client->stats->bytes_out, reply->bytes);
+	stream_write(client->stream, reply);
+}
+
+/* Hand the finished head's reply to the stream. False if the client had to be closed. */
+static bool send_head(struct client *client, struct request *request)
+{
+	bool closes = request->closes;
+
+	if (request->broken) {
+		client_close(client);
+		return false;
+	}
+	if (!request->quiet && !chain_is_empty(&request->reply)) {
+		if (unlikely(is_too_slow(client)))
+			return false;
+		hand_over(client, &request->reply);
+	}
+	observe_end(request);
+	TAILQ_REMOVE(&client->requests, request, order);
+	client->in_flight--;
+	request_free(request);
+	if (closes)
+		client->closing = true;
+	return true;
+}
+
+static void unblock(struct client *client)
+{
+	if (!client->blocked || !may_parse(client))
+		return;
+	client->blocked = false;
+	stream_resume(client->stream);
+}
+
+/* Replies leave from the head of the list, as far as it is finished. */
+static void drain(struct client *client)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&client->requests)) != NULL && request->finished)
+		if (!send_head(client, request))
+			return;
+	if (client->closing && TAILQ_EMPTY(&client->requests))
+		finish(client);
+	else
+		unblock(client);
+}
+
+static void on_finished(struct request *request)
+{
+	struct client *client = request->client;
+
+	if (client == NULL)
+		request_free(request);
+	else if (request == TAILQ_FIRST(&client->requests))
+		drain(client);
+}
+
+static bool on_piece(struct request *request, struct chain *piece)
+{
+	struct client *client = request->client;
+
+	if (client == NULL || request->quiet) {
+		chain_clear(&request->engine->chunks, piece);
+		return true;
+	}
+	if (request != TAILQ_FIRST(&client->requests))
+		return false;
+	if (unlikely(is_too_slow(client)))
+		chain_clear(&request->engine->chunks, piece);
+	else
+		hand_over(client, piece);
+	return true;
+}
+
+static const struct request_events request_events = {
+	.on_finished = on_finished,
+	.on_piece = on_piece,
+};
+
+/* A request with a line of the proxy's own as its reply. */
+static void answer_line(struct client *client, const char *line, enum stat counted)
+{
+	struct request *request = dispatch_request(client, NULL, &request_events);
+
+	stat_add(&client->engine->stats->counter[counted], 1);
+	request_finish_line(request, span_of(line), true);
+}
+
+/* Not the protocol, or more than there is memory for: say so, after all earlier replies, and close. */
+static void refuse(struct client *client, const char *line, enum stat counted)
+{
+	client->closing = true;
+	if (line != NULL && line[0] != '\0') {
+		answer_line(client, line, counted);
+		return;
+	}
+	stat_add(&client->engine->stats->counter[counted], 1);
+	client_close_after_replies(client);
+}
+
+/* An inline command is written as the array that it stands for, which is then taken instead. */
+static void take_inline(struct client *client, struct span line, const struct parse_limits *limits)
+{
+	struct engine *engine = client->engine;
+	size_t cap = 64 + line.len * 8; /* a word of one byte becomes "$1\r\nx\r\n" */
+	struct chunk *chunk = chunk_new(&engine->chunks, (uint32_t)cap);
+	struct parse_state state = {0};
+	struct parsed parsed;
+
+	chunk->used = (uint32_t)resp_inline_rewrite(line, chunk->data, cap);
+	if (chunk->used <= cap &&
+	    client->codec->parse(&state, span_make(chunk->data, chunk->used), limits, &engine->args,
+				 &parsed) == PARSE_DONE)
+		dispatch(client, &(struct command_bytes){&parsed, chunk, chunk->data},
+			 &request_events);
+	chunk_unref(chunk);
+}
+
+/* Take one command from the start of `in`; returns its length, or 0 if it is not whole yet. */
+static size_t take_command(struct client *client, struct chunk *chunk, struct span in)
+{
+	struct engine *engine = client->engine;
+	const struct parse_limits limits = {(uint32_t)client->pool->settings.request};
+	struct parsed parsed;
+
+	switch (client->codec->parse(&client->parse, in, &limits, &engine->args, &parsed)) {
+	case PARSE_MORE:
+		if (parsed.need > CHUNK_SIZE && chunk_pool_is_full(&engine->chunks))
+			refuse(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
+		stream_expect(client->stream, parsed.need);
+		return 0;
+	case PARSE_BAD:
+		refuse(client, parsed.error, STAT_PROTOCOL_ERRORS);
+		return 0;
+	default:
+		break;
+	}
+	client->swallow = parsed.swallow;
+	if (unlikely(chunk_pool_is_full(&engine->chunks)))
+		answer_line(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
+	else if (unlikely(parsed.inlined))
+		take_inline(client, span_make(in.p, parsed.len), &limits);
+	else
+		dispatch(client, &(struct command_bytes){&parsed, chunk, in.p}, &request_events);
+	return parsed.len;
+}
+
+static size_t swallow(struct client *client, size_t n)
+{
+	size_t dropped = client->swallow < n ? (size_t)client->swallow : n;
+
+	client->swallow -= dropped;
+	return dropped;
+}
+
+static size_t on_bytes(void *owner, struct chunk *chunk, struct span bytes)
+{
+	struct client *client = owner;
+	struct span rest = bytes;
+
+	client->active_us = loop_now_us(client->engine->loop);
+	while (rest.len > 0 && may_parse(client)) {
+		size_t took = client->swallow > 0 ? swallow(client, rest.len)
+						  : take_command(client, chunk, rest);
+
+		if (took == 0)
+			break;
+		rest = span_skip(rest, took);
+	}
+	stat_add(&client->stats->bytes_in, bytes.len - rest.len);
+	if (client->gone || client->closing)
+		return bytes.len;
+	if (!may_parse(client)) {
+		client->blocked = true;
+		stream_pause(client->stream);
+	}
+	return bytes.len - rest.len;
+}
+
+static void on_written(void *owner)
+{
+	unblock(owner);
+}
+
+static void on_end(void *owner, int err)
+{
+	struct client *client = owner;
+
+	client->ended = true;
+	if (err == STREAM_EOF)
+		client_close_after_replies(client);
+	else
+		client_close(client);
+}
+
+static const struct stream_events stream_events = {
+	.on_bytes = on_bytes,
+	.on_written = on_written,
+	.on_end = on_end,
+};
+
+void client_accept(struct clients *clients, const struct pool *pool, int fd, bool is_unix)
+{
+	struct engine *engine = clients->engine;
+	struct pool_stats *stats = &engine->stats->pools[pool->index];
+	struct client *client = alloc_zeroed(1, sizeof(*client));
+
+	client->stream = stream_accept(engine->loop, fd, is_unix, &stream_events, client);
+	if (client->stream == NULL) {
+		stat_add(&stats->closed, 1);
+		free(client);
+		return;
+	}
+	client->clients = clients;
+	client->engine = engine;
+	client->pool = pool;
+	client->codec = engine_codec(pool);
+	client->stats = stats;
+	client->id = ++clients->next_id * engine->n_workers + engine->worker;
+	client->connected_us = client->active_us = loop_now_us(engine->loop);
+	client->freeing.run = free_client;
+	TAILQ_INIT(&client->requests);
+	TAILQ_INSERT_TAIL(&clients->list, client, link);
+	clients->n++;
+	stat_add(&stats->clients, 1);
+	stat_add(&engine->stats->counter[STAT_CLIENTS_ACCEPTED], 1);
+	if (clients->draining)
+		client_close_after_replies(client);
+}
+
+void clients_close_idle(struct clients *clients)
+{
+	uint64_t now = loop_now_us(clients->engine->loop);
+	struct client *client, *next;
+
+	for (client = TAILQ_FIRST(&clients->list); client != NULL; client = next) {
+		uint64_t idle_us = (uint64_t)client->pool->settings.idle_ms * 1000;
+
+		next = TAILQ_NEXT(client, link);
+		if (idle_us == 0 || client->in_flight > 0 || now - client->active_us < idle_us)
+			continue;
+		stat_add(&clients->engine->stats->counter[STAT_CLIENTS_IDLE], 1);
+		client_close(client);
+	}
+}
+
+/* Bytes of replies that wait for the client, or behind another reply of it. */
+static uint64_t held_bytes(const struct client *client)
+{
+	uint64_t held = stream_unsent(client->stream);
+	const struct request *request;
+
+	TAILQ_FOREACH(request, &client->requests, order) {
+		held += request->reply.bytes;
+		for (const struct call *part = request->parts; part != NULL; part = part->next)
+			held += part->reply.bytes;
+	}
+	return held;
+}
+
+void clients_close_slowest(struct clients *clients)
+{
+	struct client *client, *slowest = NULL;
+	uint64_t most = 0;
+
+	TAILQ_FOREACH(client, &clients->list, link) {
+		uint64_t held = held_bytes(client);
+
+		if (held > most) {
+			most = held;
+			slowest = client;
+		}
+	}
+	if (slowest == NULL)
+		return;
+	stat_add(&clients->engine->stats->counter[STAT_CLIENTS_SLOW], 1);
+	client_close(slowest);
+}
+
+void clients_drain(struct clients *clients)
+{
+	struct client *client, *next;
+
+	clients->draining = true;
+	if (clients->n == 0)
+		clients->on_empty(clients->on_empty_arg);
+	for (client = TAILQ_FIRST(&clients->list); client != NULL; client = next) {
+		next = TAILQ_NEXT(client, link);
+		client_close_after_replies(client);
+	}
+}
+
+void clients_close_all(struct clients *clients)
+{
+	while (!TAILQ_EMPTY(&clients->list))
+		client_close(TAILQ_FIRST(&clients->list));
+}

@@ -1,0 +1,72 @@
+/*
+ * client.h - one client connection: bytes -> commands -> dispatch; replies out in order.
+ *
+ *      requests: [oldest] [..] [..] [newest]   replies are handed over from the head only
+ *
+ * One worker's. A client that has gone leaves its unfinished requests to end by themselves.
+ * Layer: serve. Includes: core/request, io/stream.
+ */
+#ifndef SERVE_CLIENT_H
+#define SERVE_CLIENT_H
+
+#include "core/request.h"
+#include "io/stream.h"
+#include "proto/parsed.h"
+
+TAILQ_HEAD(client_list, client);
+
+/* A worker's clients. */
+struct clients {
+	struct engine *engine;
+	struct client_list list;
+	uint32_t n;
+	uint64_t next_id;
+	bool draining;
+	void (*on_empty)(void *arg); /* told when the last one of a drain has gone */
+	void *on_empty_arg;
+};
+
+struct client {
+	TAILQ_ENTRY(client) link;
+	struct clients *clients;
+	struct engine *engine;
+	const struct pool *pool;
+	const struct codec *codec;
+	struct pool_stats *stats;
+	struct stream *stream;
+	struct request_list requests;
+	uint32_t in_flight;
+	struct parse_state parse;
+	uint64_t swallow; /* bytes of input to drop before the next command */
+	uint64_t id;
+	uint64_t connected_us, active_us;
+	char *name;       /* CLIENT SETNAME, or NULL */
+	bool ended;       /* the peer sends no more */
+	bool blocked;     /* not read until there is room again */
+	bool closing;     /* no command is taken any more: close once all is answered */
+	bool gone;
+	struct deferred freeing;
+};
+
+/* Take over a connected socket for a pool; it owns itself from then on. */
+void client_accept(struct clients *clients, const struct pool *pool, int fd, bool is_unix);
+
+/* Close now, whatever is under way. */
+void client_close(struct client *client);
+
+/* Take no more commands; close once what was taken is answered and sent. */
+void client_close_after_replies(struct client *client);
+
+/* Close those that have been idle for longer than their pool allows. */
+void clients_close_idle(struct clients *clients);
+
+/* Close the one that holds most bytes of unread replies: the memory limit is reached. */
+void clients_close_slowest(struct clients *clients);
+
+/* Take no more commands from anyone; on_empty is told when all have gone. */
+void clients_drain(struct clients *clients);
+
+/* Close all now. */
+void clients_close_all(struct clients *clients);
+
+#endif

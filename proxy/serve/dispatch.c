@@ -1,0 +1,256 @@
+#include "serve/dispatch.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "core/observe.h"
+#include "proto/resp_request.h"
+#include "serve/local.h"
+
+#define ECHO_MAX 128 /* bytes of a client's own words in an error, as redis-server's */
+
+struct request *dispatch_request(struct client *client, const struct command *command,
+				 const struct request_events *events)
+{
+	struct request *request =
+		request_new(client->engine, client->pool, command, &client->requests);
+
+	request->client = client;
+	request->client_id = client->id;
+	request->events = events;
+	client->in_flight++;
+	observe_begin(request);
+	return request;
+}
+
+/* Answer with an error that the client's own command earned. */
+static void reject(struct request *request, struct span line)
+{
+	stat_add(&request->engine->stats->counter[STAT_COMMANDS_INVALID], 1);
+	request_finish_line(request, line, true);
+}
+
+/* A client's words, as far as they go into an error line. */
+static void append_words(struct text *text, struct span words)
+{
+	for (size_t i = 0; i < words.len && i < ECHO_MAX; i++)
+		text_printf(text, "%c", words.p[i] == '\r' || words.p[i] == '\n' ? ' ' : words.p[i]);
+}
+
+/* As redis-server words it: clients look for this text. */
+static void reject_unknown(struct request *request, const struct command_bytes *command)
+{
+	const struct parsed *p = command->parsed;
+	struct text text = {0};
+
+	text_puts(&text, "-ERR unknown command '");
+	append_words(&text, parsed_arg(p, command->start, 0));
+	text_puts(&text, "', with args beginning with: ");
+	for (uint32_t i = 1; i < p->args->n && text.len < 2 * ECHO_MAX; i++) {
+		text_puts(&text, "'");
+		append_words(&text, parsed_arg(p, command->start, i));
+		text_puts(&text, "' ");
+	}
+	reject(request, span_make(text.p, text.len));
+	text_free(&text);
+}
+
+static void reject_arity(struct request *request, const char *name)
+{
+	char line[128];
+	int n = snprintf(line, sizeof(line), "-ERR wrong number of arguments for '%s' command", name);
+
+	reject(request, span_make(line, (size_t)n));
+}
+
+static void reject_unsupported(struct request *request, const char *what)
+{
+	char line[160];
+	int n = snprintf(line, sizeof(line), "-ERR slipring: '%s' is not supported", what);
+
+	reject(request, span_make(line, (size_t)n));
+}
+
+static void reject_crossslot(struct request *request)
+{
+	stat_add(&request->engine->stats->counter[STAT_CROSSSLOT], 1);
+	reject(request, span_of("-CROSSSLOT Keys in request don't hash to the same slot: "
+				"slipring keeps them on different shards"));
+}
+
+/* The one shard that has all keys of a RESP command, or NULL after answering why there is none. */
+static const struct shard *common_shard(struct request *request,
+					const struct command_bytes *command)
+{
+	struct engine *engine = request->engine;
+	const struct shard *shard = NULL;
+	const char *error = resp_request_keys(command->parsed, command->start, &engine->keys);
+
+	if (error != NULL) {
+		reject(request, span_of(error));
+		return NULL;
+	}
+	for (uint32_t i = 0; i < engine->keys.n; i++) {
+		struct span key =
+			parsed_arg(command->parsed, command->start, engine->keys.v[i].at);
+		const struct shard *its =
+			route_key(request->pool, key, engine->digest, &engine->rng);
+
+		if (shard != NULL && its != shard) {
+			reject_crossslot(request);
+			return NULL;
+		}
+		shard = its;
+	}
+	if (shard == NULL)
+		reject_unsupported(request, request->command->name);
+	return shard;
+}
+
+static void start_single(struct request *request, const struct command_bytes *command,
+			 const struct shard *shard)
+{
+	call_init(&request->first, request, request->command->flags & CMD_READ);
+	plan_take_bytes(request, command);
+	single_start(request, shard, 1);
+}
+
+/* A command whose keys must share a shard. */
+static void start_keyed(struct client *client, struct request *request,
+			const struct command_bytes *command)
+{
+	const struct command *row = request->command;
+	struct engine *engine = request->engine;
+	const struct keys_spec *spec = &row->specs[0];
+	const struct shard *shard;
+
+	(void)client;
+	if (likely(row->n_specs == 1 && spec->kind == KEYS_KIND_RANGE && spec->first == spec->last)) {
+		struct span key =
+			parsed_arg(command->parsed, command->start, (uint32_t)spec->first);
+
+		shard = route_key(request->pool, key, engine->digest, &engine->rng);
+	} else {
+		shard = common_shard(request, command);
+	}
+	if (shard != NULL)
+		start_single(request, command, shard);
+}
+
+/* A command that is split by key. */
+static void start_split(struct client *client, struct request *request,
+			const struct command_bytes *command)
+{
+	const struct parsed *p = command->parsed;
+	struct key_range keys = {p->key_first, p->key_count, 1};
+
+	(void)client;
+	if (request->pool->protocol == PROTOCOL_REDIS) {
+		keys.first = (uint32_t)request->command->specs[0].first;
+		keys.step = (uint32_t)request->command->specs[0].step;
+		if ((p->args->n - keys.first) % keys.step != 0) {
+			reject_arity(request, request->command->name);
+			return;
+		}
+		keys.count = (p->args->n - keys.first) / keys.step;
+	}
+	if (keys.count == 1)
+		start_single(request, command,
+			     route_key(request->pool,
+				       parsed_arg(p, command->start, keys.first),
+				       request->engine->digest, &request->engine->rng));
+	else
+		fanout_start(request, command, &keys);
+}
+
+static void start_all(struct client *client, struct request *request,
+		      const struct command_bytes *command)
+{
+	if (local_answers(client, request, command))
+		return;
+	call_init(&request->first, request, request->command->flags & CMD_READ);
+	plan_take_bytes(request, command);
+	fanout_all_start(request);
+}
+
+static void refuse(struct client *client, struct request *request,
+		   const struct command_bytes *command)
+{
+	(void)client;
+	(void)command;
+	reject_unsupported(request, request->command->name);
+}
+
+static void start(struct client *client, struct request *request,
+		  const struct command_bytes *command)
+{
+	static void (*const starts[])(struct client *, struct request *,
+				      const struct command_bytes *) = {
+		[SPLIT_NONE] = start_keyed, [SPLIT_KEYS] = start_split, [SPLIT_PAIRS] = start_split,
+		[SPLIT_ALL] = start_all,    [SPLIT_LOCAL] = local_run,	[SPLIT_REFUSE] = refuse,
+	};
+
+	starts[request->command->split](client, request, command);
+}
+
+/* The row of a container's subcommand, where the table has one. */
+static const struct command *resolve(const struct command_bytes *command)
+{
+	const struct parsed *p = command->parsed;
+
+	if (p->command == NULL || !(p->command->flags & CMD_CONTAINER) || p->args->n < 2)
+		return p->command;
+	return resp_command_resolve(p->command, parsed_arg(p, command->start, 1));
+}
+
+static void dispatch_resp(struct client *client, const struct command_bytes *command,
+			  const struct request_events *events)
+{
+	const struct parsed *p = command->parsed;
+	const struct command *row = resolve(command);
+	struct request *request = dispatch_request(client, row, events);
+
+	if (unlikely(row == NULL)) {
+		if (p->command == NULL)
+			reject_unknown(request, command);
+		else
+			reject_unsupported(request, p->command->name);
+		return;
+	}
+	if (unlikely(!resp_request_arity_fits(row, p->args->n)))
+		reject_arity(request, row->name);
+	else if (unlikely((row->flags & CMD_BLOCKING) && resp_request_blocks(p, command->start)))
+		reject_unsupported(request, row->split == SPLIT_NONE ? "BLOCK" : row->name);
+	else
+		start(client, request, command);
+}
+
+static void dispatch_mc(struct client *client, const struct command_bytes *command,
+			const struct request_events *events)
+{
+	const struct parsed *p = command->parsed;
+	struct request *request = dispatch_request(client, p->command, events);
+
+	request->quiet = p->noreply;
+	if (unlikely(p->error != NULL)) {
+		reject(request, span_of(p->error));
+	} else if (likely(p->command->split == SPLIT_NONE)) {
+		struct span key = parsed_arg(p, command->start, p->key_first);
+
+		start_single(request, command,
+			     route_key(request->pool, key, request->engine->digest,
+				       &request->engine->rng));
+	} else {
+		start(client, request, command);
+	}
+}
+
+void dispatch(struct client *client, const struct command_bytes *command,
+	      const struct request_events *events)
+{
+	if (client->pool->protocol == PROTOCOL_MEMCACHED)
+		dispatch_mc(client, command, events);
+	else if (command->parsed->args->n > 0)
+		dispatch_resp(client, command, events);
+}

@@ -1,0 +1,19 @@
+/*
+ * dispatch.h - admit one parsed command: check it, then the proxy itself or the plan its row names.
+ * Layer: serve. Includes: client, plan/plan.
+ */
+#ifndef SERVE_DISPATCH_H
+#define SERVE_DISPATCH_H
+
+#include "plan/plan.h"
+#include "serve/client.h"
+
+/* A new request at the end of the client's order list. */
+struct request *dispatch_request(struct client *client, const struct command *command,
+				 const struct request_events *events);
+
+/* Carry out one parsed command; an empty one has no effect. */
+void dispatch(struct client *client, const struct command_bytes *command,
+	      const struct request_events *events);
+
+#endif

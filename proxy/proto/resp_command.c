@@ -2,13 +2,15 @@
 
 #include "proto/resp_commands_hash.h"
 
-/* The words that the rows use; a row's commas are kept together by them. */
+/* The words that the rows use. They are braces, which the formatter takes for code. */
+/* clang-format off */
 #define NO_KEYS		  0, {{0, 0, 0, 0}}
 #define KEYS(n, ...)	  n, {__VA_ARGS__}
 #define RANGE(f, l, step) {KEYS_KIND_RANGE, f, l, step}
 #define NUMKEYS(first)	  {KEYS_KIND_NUMKEYS, first, 0, 1}
 #define STREAMS()	  {KEYS_KIND_STREAMS, 0, 0, 1}
 #define STORE(first)	  {KEYS_KIND_STORE, first, 0, 1}
+/* clang-format on */
 #define COMMAND(id, name, arity, flags, split, merge, keys, wire)                                  \
 	{name, id, arity, flags, split, merge, keys, wire},
 

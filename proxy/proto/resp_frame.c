@@ -10,19 +10,19 @@
 
 /* What follows a header line, by its first byte. */
 enum shape {
-	SHAPE_NONE,  /* no type of RESP */
-	SHAPE_LINE,  /* nothing: the value is in the line */
-	SHAPE_BULK,  /* as many bytes as it says, and CRLF; $-1 is nothing */
-	SHAPE_ARRAY, /* as many elements; *-1 is nothing */
-	SHAPE_MAP,   /* twice as many */
+	SHAPE_NONE,	/* no type of RESP */
+	SHAPE_LINE,	/* nothing: the value is in the line */
+	SHAPE_BULK,	/* as many bytes as it says, and CRLF; $-1 is nothing */
+	SHAPE_ARRAY,	/* as many elements; *-1 is nothing */
+	SHAPE_MAP,	/* twice as many */
 	SHAPE_ATTRIBUTE /* twice as many, and then the value that they are said of */
 };
 
 static const uint8_t shapes[256] = {
-	['+'] = SHAPE_LINE,  ['-'] = SHAPE_LINE,  [':'] = SHAPE_LINE,  ['_'] = SHAPE_LINE,
-	[','] = SHAPE_LINE,  ['#'] = SHAPE_LINE,  ['('] = SHAPE_LINE,  ['$'] = SHAPE_BULK,
-	['='] = SHAPE_BULK,  ['!'] = SHAPE_BULK,  ['*'] = SHAPE_ARRAY, ['~'] = SHAPE_ARRAY,
-	['>'] = SHAPE_ARRAY, ['%'] = SHAPE_MAP,	  ['|'] = SHAPE_ATTRIBUTE,
+	['+'] = SHAPE_LINE,  ['-'] = SHAPE_LINE, [':'] = SHAPE_LINE,	  ['_'] = SHAPE_LINE,
+	[','] = SHAPE_LINE,  ['#'] = SHAPE_LINE, ['('] = SHAPE_LINE,	  ['$'] = SHAPE_BULK,
+	['='] = SHAPE_BULK,  ['!'] = SHAPE_BULK, ['*'] = SHAPE_ARRAY,	  ['~'] = SHAPE_ARRAY,
+	['>'] = SHAPE_ARRAY, ['%'] = SHAPE_MAP,	 ['|'] = SHAPE_ATTRIBUTE,
 };
 
 static enum frame_result bad(struct frame *frame, const char *why)

@@ -221,8 +221,15 @@ static enum parse_result walk_array(struct parse_state *state, struct span in, u
 				    struct parsed *out, size_t *len)
 {
 	bool resumed = state->scanned > 0;
-	struct walk w = {in.p, in.p + in.len, in.p + state->scanned, state->owed, limit,
-			 resumed ? NULL : out->args, out};
+	struct walk w = {
+		.start = in.p,
+		.end = in.p + in.len,
+		.at = in.p + state->scanned,
+		.owed = state->owed,
+		.limit = limit,
+		.args = resumed ? NULL : out->args,
+		.out = out,
+	};
 	enum parse_result result = resumed ? PARSE_DONE : walk_header(&w);
 
 	if (result == PARSE_DONE)

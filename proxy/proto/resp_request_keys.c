@@ -10,7 +10,11 @@ struct option {
 };
 
 static const struct option stream_options[] = {
-	{"block", 1}, {"count", 1}, {"group", 2}, {"noack", 0}};
+	{"block", 1},
+	{"count", 1},
+	{"group", 2},
+	{"noack", 0},
+};
 static const struct option store_options[] = {{"by", 1}, {"get", 1}, {"limit", 2}};
 
 static const struct option *option_of(struct span word, const struct option *options, size_t n)
@@ -66,8 +70,8 @@ static const char *keys_of_range(const struct parsed *p, struct keys_spec spec,
 }
 
 /* The server's words are a script's where it may have no keys, the newer commands' elsewhere. */
-static const char *keys_of_numkeys(const struct parsed *p, const char *start,
-				   struct keys_spec spec, struct arg_list *keys)
+static const char *keys_of_numkeys(const struct parsed *p, const char *start, struct keys_spec spec,
+				   struct arg_list *keys)
 {
 	bool script = strstr(p->command->wire_flags, "no_mandatory_keys") != NULL;
 	uint32_t first = (uint32_t)spec.first;
@@ -89,8 +93,7 @@ static const char *keys_of_numkeys(const struct parsed *p, const char *start,
 	return push_run(keys, first + 1, (uint32_t)n);
 }
 
-static const char *keys_of_streams(const struct parsed *p, const char *start,
-				   struct arg_list *keys)
+static const char *keys_of_streams(const struct parsed *p, const char *start, struct arg_list *keys)
 {
 	bool blocks;
 	uint32_t streams = find_streams(p, start, &blocks);

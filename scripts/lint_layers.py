@@ -17,7 +17,7 @@ USES = {
     "serve": ["base", "proto", "route", "io", "core", "plan"],
     "control": ["base", "proto", "route", "io", "core", "serve"],
     "cli": ["base", "route", "serve", "control"],
-    "main": ["base", "cli"],
+    "main": ["base", "route", "serve", "control", "cli"],
 }
 # Facts about sizes and limits, which every layer may need.
 EVERYWHERE = {"core/limits.h"}

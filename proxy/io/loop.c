@@ -96,7 +96,7 @@ static void on_stop(uv_async_t *stop)
 		return;
 	loop->stopping = true;
 	uv_close((uv_handle_t *)&loop->stop, NULL);
-	uv_stop(&loop->uv);
+	uv_stop(&loop->uv); /* this turn still ends as every turn does */
 }
 
 struct loop *loop_new(struct chunk_pool *pool)
@@ -131,8 +131,14 @@ static void close_stream(uv_handle_t *handle, void *arg)
 void loop_run(struct loop *loop)
 {
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_run_out(struct loop *loop)
+{
 	on_turn_end(&loop->at_end);
 	uv_walk(&loop->uv, close_stream, NULL);
+	if (!loop->stopping)
+		uv_close((uv_handle_t *)&loop->stop, NULL);
 	uv_close((uv_handle_t *)&loop->at_end, NULL);
 	uv_close((uv_handle_t *)&loop->spin, NULL);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);

@@ -29,9 +29,14 @@ NODISCARD struct loop *loop_new(struct chunk_pool *pool);
 /* Free it; every timer, stream and poll must have been closed, and their callbacks run. */
 void loop_free(struct loop *loop);
 
-/* Run until loop_stop(), then until nothing is open any more. */
+/*
+ * Run until loop_stop(), which any thread may call. Then the owner closes what it has open, if it
+ * has not yet, and runs the loop out: until the last close callback has come. Streams that still
+ * send or linger by themselves are closed.
+ */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+void loop_run_out(struct loop *loop);
 
 
 /* Monotonic microseconds, read at most once a turn. */

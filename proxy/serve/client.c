@@ -199,7 +199,7 @@ static void take_inline(struct client *client, struct span line, const struct pa
 	size_t cap = 64 + line.len * 8; /* a word of one byte becomes "$1\r\nx\r\n" */
 	struct chunk *chunk = chunk_new(&engine->chunks, (uint32_t)cap);
 	struct parse_state state = {0};
-	struct parsed parsed;
+	struct parsed parsed = {0};
 
 	chunk->used = (uint32_t)resp_inline_rewrite(line, chunk->data, cap);
 	if (chunk->used <= cap &&
@@ -215,7 +215,7 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 {
 	struct engine *engine = client->engine;
 	const struct parse_limits limits = {(uint32_t)client->pool->settings.request};
-	struct parsed parsed;
+	struct parsed parsed = {0};
 
 	switch (client->codec->parse(&client->parse, in, &limits, &engine->args, &parsed)) {
 	case PARSE_MORE:

@@ -204,10 +204,10 @@ static const struct command *resolve(const struct command_bytes *command)
 	return resp_command_resolve(p->command, parsed_arg(p, command->start, 1));
 }
 
-static void dispatch_resp(struct client *client, const struct command_bytes *command,
+static void dispatch_resp(struct client *client, struct command_bytes *command,
 			  const struct request_events *events)
 {
-	const struct parsed *p = command->parsed;
+	struct parsed *p = command->parsed;
 	const struct command *row = resolve(command);
 	struct request *request = dispatch_request(client, row, events);
 
@@ -218,6 +218,7 @@ static void dispatch_resp(struct client *client, const struct command_bytes *com
 			reject_unsupported(request, p->command->name);
 		return;
 	}
+	p->command = row;
 	if (unlikely(!resp_request_arity_fits(row, p->args->n)))
 		reject_arity(request, row->name);
 	else if (unlikely((row->flags & CMD_BLOCKING) && resp_request_blocks(p, command->start)))
@@ -246,7 +247,7 @@ static void dispatch_mc(struct client *client, const struct command_bytes *comma
 	}
 }
 
-void dispatch(struct client *client, const struct command_bytes *command,
+void dispatch(struct client *client, struct command_bytes *command,
 	      const struct request_events *events)
 {
 	if (client->pool->protocol == PROTOCOL_MEMCACHED)

@@ -1,0 +1,19 @@
+/*
+ * control.h - the control thread: signals, listeners, admin, and the workers' lives.
+ * Layer: control. Includes: config, base/error.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "control/config.h"
+
+/*
+ * Serve `config` until TERM or INT has been obeyed: the first drains (no new connections, what is
+ * under way is finished, at most shutdown_grace), a second leaves at once. 0, or -1 with `error`
+ * where it could not begin: an address is taken, a pool cannot be built.
+ */
+NODISCARD int control_run(const struct config *config, struct error *error);
+
+#endif

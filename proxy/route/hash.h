@@ -32,7 +32,7 @@ enum hash_kind {
 	HASH_DEFAULT /* what the distribution's row says */
 };
 
-/* The name of a kind below HASH_COUNT, as configuration has it. */
+/* The name of a kind, as configuration has it; "own" for HASH_COUNT and HASH_DEFAULT. */
 const char *hash_name(enum hash_kind kind);
 
 /* The hash of a key: 32 bits in the low half, but for xxh3's 64. */

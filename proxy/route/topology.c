@@ -1,0 +1,225 @@
+#include "route/topology.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "route/hash_tag.h"
+
+#define REDIS_PORT     6379
+#define MEMCACHED_PORT 11211
+
+static uint16_t default_port(const struct pool_spec *spec)
+{
+	return spec->protocol == PROTOCOL_REDIS ? REDIS_PORT : MEMCACHED_PORT;
+}
+
+/* Put `what` and its name in front of what is wrong. */
+static int blame(struct error *error, const char *what, const char *name)
+{
+	struct error why = *error;
+
+	return error_set(error, "%s %s: %s", what, name, why.text);
+}
+
+/* The address, and from it the name and label of a shard that has none. */
+static int fill_shard(struct shard *shard, struct endpoint *endpoint, const struct pool_spec *spec,
+		      const struct shard_spec *from, struct error *error)
+{
+	char label[DIST_LABEL_MAX + 1];
+
+	if (address_parse(from->primary, default_port(spec), &endpoint->address, error) != 0)
+		return -1;
+	address_format(&endpoint->address, endpoint->text);
+	shard->primary = endpoint;
+	shard->weight = from->weight;
+	shard->name = alloc_string(from->name != NULL ? from->name : endpoint->text);
+	if (from->name == NULL &&
+	    dist_label((enum dist_kind)spec->distribution, spec->node_string,
+		       endpoint->address.host, endpoint->address.port, label, error) != 0)
+		return -1;
+	shard->label = alloc_string(from->name != NULL ? from->name : label);
+	return 0;
+}
+
+static int name_cmp(const void *a, const void *b)
+{
+	const struct shard *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static int label_cmp(const void *a, const void *b)
+{
+	const struct shard *const *x = a, *const *y = b;
+
+	return strcmp((*x)->label, (*y)->label);
+}
+
+/* Two shards of one name could not be told apart; of one label, the ring could not. */
+static int refuse_twins(const struct pool *pool, int (*cmp)(const void *, const void *),
+			const char *what, struct error *error)
+{
+	const struct shard **sorted = alloc_zeroed(pool->n_shards, sizeof(*sorted));
+	int result = 0;
+
+	for (size_t i = 0; i < pool->n_shards; i++)
+		sorted[i] = &pool->shards[i];
+	qsort(sorted, pool->n_shards, sizeof(*sorted), cmp);
+	for (size_t i = 1; i < pool->n_shards && result == 0; i++)
+		if (cmp(&sorted[i - 1], &sorted[i]) == 0)
+			result = error_set(error,
+					   "shards %s and %s have the same %s; expected one each",
+					   sorted[i - 1]->name, sorted[i]->name, what);
+	free(sorted);
+	return result;
+}
+
+static int fill_dist(struct pool *pool, struct error *error)
+{
+	struct dist_node *nodes = alloc_zeroed(pool->n_shards, sizeof(*nodes));
+
+	for (size_t i = 0; i < pool->n_shards; i++)
+		nodes[i] = (struct dist_node){pool->shards[i].label, pool->shards[i].weight};
+	pool->dist = dist_build(pool->distribution, pool->hash, nodes, pool->n_shards, error);
+	free(nodes);
+	return pool->dist != NULL ? 0 : -1;
+}
+
+static void fill_settings(struct pool *pool, const struct pool_spec *spec)
+{
+	const char *prefix = spec->key_prefix_ignored;
+
+	pool->name = alloc_string(spec->name);
+	pool->protocol = (enum pool_protocol)spec->protocol;
+	pool->distribution = (enum dist_kind)spec->distribution;
+	pool->hash = (enum hash_kind)spec->hash;
+	/* One with a hash of its own keeps it, whatever is asked for. */
+	if (pool->hash == HASH_DEFAULT || dist_default_hash(pool->distribution) == HASH_COUNT)
+		pool->hash = dist_default_hash(pool->distribution);
+	if (spec->hash_tag != NULL)
+		memcpy(pool->hash_tag, spec->hash_tag, strnlen(spec->hash_tag, 2));
+	pool->prefix_ignored = alloc_string(prefix != NULL ? prefix : "");
+	pool->prefix_len = strlen(pool->prefix_ignored);
+	pool->settings = spec->settings;
+}
+
+/* The pool's shards, each with its endpoint behind those of the pools before. */
+static int fill_shards(struct pool *pool, struct topology *topology, const struct pool_spec *spec,
+		       struct error *error)
+{
+	pool->shards = alloc_zeroed(spec->n_shards, sizeof(*pool->shards));
+	pool->n_shards = (uint16_t)spec->n_shards;
+	for (uint16_t i = 0; i < pool->n_shards; i++) {
+		const struct shard_spec *from = &spec->shards[i];
+		struct endpoint *endpoint = &topology->endpoints[topology->n_endpoints];
+
+		endpoint->id = topology->n_endpoints++;
+		endpoint->pool = pool->index;
+		endpoint->shard = pool->shards[i].index = i;
+		if (fill_shard(&pool->shards[i], endpoint, spec, from, error) != 0)
+			return blame(error, "shard", from->name ? from->name : from->primary);
+	}
+	return 0;
+}
+
+static int fill_pool(struct pool *pool, struct topology *topology, const struct pool_spec *spec,
+		     struct error *error)
+{
+	fill_settings(pool, spec);
+	if (spec->n_shards < 1 || spec->n_shards > DIST_NODES_MAX)
+		return error_set(error, "there are %zu shards; expected 1 to %d", spec->n_shards,
+				 DIST_NODES_MAX);
+	if (spec->hash_tag != NULL && spec->hash_tag[0] != '\0' && strlen(spec->hash_tag) != 2)
+		return error_set(error, "hash_tag is '%s'; expected two characters",
+				 spec->hash_tag);
+	if (fill_shards(pool, topology, spec, error) != 0 ||
+	    refuse_twins(pool, name_cmp, "name", error) != 0 ||
+	    refuse_twins(pool, label_cmp, "ring label", error) != 0)
+		return -1;
+	return fill_dist(pool, error);
+}
+
+static void topology_free(struct topology *topology)
+{
+	for (size_t i = 0; i < topology->n_pools; i++) {
+		struct pool *pool = &topology->pools[i];
+
+		for (size_t j = 0; j < pool->n_shards; j++) {
+			free(pool->shards[j].name);
+			free(pool->shards[j].label);
+		}
+		free(pool->shards);
+		free(pool->prefix_ignored);
+		free(pool->name);
+		dist_free(pool->dist);
+	}
+	free(topology->pools);
+	free(topology->endpoints);
+	free(topology);
+}
+
+struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_t version,
+				struct error *error)
+{
+	struct topology *topology = alloc_zeroed(1, sizeof(*topology));
+	size_t endpoints = 0;
+
+	for (size_t i = 0; i < n; i++)
+		endpoints += specs[i].n_shards;
+	if (n > UINT16_MAX || endpoints > UINT16_MAX) {
+		(void)error_set(error,
+				"there are %zu pools with %zu shards in all; expected at most %d",
+				n, endpoints, UINT16_MAX);
+		free(topology);
+		return NULL;
+	}
+	topology->version = version;
+	atomic_init(&topology->refs, 1);
+	topology->pools = alloc_zeroed(n, sizeof(*topology->pools));
+	topology->endpoints = alloc_zeroed(endpoints, sizeof(*topology->endpoints));
+	for (uint16_t i = 0; i < n; i++) {
+		struct pool *pool = &topology->pools[topology->n_pools++];
+
+		pool->index = i;
+		if (fill_pool(pool, topology, &specs[i], error) != 0) {
+			(void)blame(error, "pool", specs[i].name);
+			topology_free(topology);
+			return NULL;
+		}
+	}
+	return topology;
+}
+
+struct topology *topology_ref(struct topology *topology)
+{
+	atomic_fetch_add_explicit(&topology->refs, 1, memory_order_relaxed);
+	return topology;
+}
+
+void topology_unref(struct topology *topology)
+{
+	uint32_t refs = atomic_fetch_sub_explicit(&topology->refs, 1, memory_order_acq_rel);
+
+	assert(refs > 0);
+	if (refs == 1)
+		topology_free(topology);
+}
+
+const struct pool *topology_pool(const struct topology *topology, const char *name)
+{
+	for (size_t i = 0; i < topology->n_pools; i++)
+		if (strcmp(topology->pools[i].name, name) == 0)
+			return &topology->pools[i];
+	return NULL;
+}
+
+const struct shard *route_key(const struct pool *pool, struct span key, struct digest *digest,
+			      struct rng *rng)
+{
+	if (pool->prefix_len > 0 &&
+	    span_starts_with(key, span_make(pool->prefix_ignored, pool->prefix_len)))
+		key = span_skip(key, pool->prefix_len);
+	if (pool->hash_tag[0] != '\0')
+		key = hash_tag(key, pool->hash_tag);
+	return &pool->shards[dist_lookup(pool->dist, key, digest, rng)];
+}

@@ -1,7 +1,5 @@
 #include "base/histogram.h"
 
-#include <math.h>
-
 /*
  * Values below 16 have a bucket each; from there on each octave [2^e, 2^(e+1)) has 16 buckets of
  * equal width, told apart by the four bits behind the leading one:
@@ -69,7 +67,7 @@ uint64_t histogram_quantile(const struct histogram *histogram, double q)
 {
 	/* The buckets' own sum: `count` may be a value ahead or behind while the owner writes. */
 	uint64_t total = histogram_at_most(histogram, UINT64_MAX), seen = 0;
-	double rank = ceil(q * (double)total);
+	double rank = q * (double)total; /* may lie between two values; then the greater counts */
 
 	if (total == 0)
 		return 0;

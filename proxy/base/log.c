@@ -7,7 +7,7 @@
 
 #include "base/utf8.h"
 
-#define MESSAGE_MAX  1024	       /* bytes of one message; the rest is cut */
+#define MESSAGE_MAX  1024		     /* bytes of one message; the rest is cut */
 #define LINE_MAX_LEN (MESSAGE_MAX * 6 + 128) /* each byte escaped, and what stands around them */
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -75,8 +75,8 @@ static void write_line(enum log_level level, const struct timespec *now, struct 
 	char line[LINE_MAX_LEN], stamp[64];
 
 	put_time(stamp, sizeof(stamp), now);
-	const char *head = settings.json ? "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\""
-					 : "%s %-5s ";
+	const char *head =
+		settings.json ? "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"" : "%s %-5s ";
 	size_t len = (size_t)sprintf(line, head, stamp, level_names[level]);
 	len += put_message(line + len, message);
 	len += (size_t)sprintf(line + len, settings.json ? "\"}\n" : "\n");
@@ -141,8 +141,7 @@ void log_limited(struct log_site *site, enum log_level level, const char *fmt, .
 	va_start(args, fmt);
 	struct span s = format(message, fmt, args);
 	va_end(args);
-	uint32_t suppressed =
-		atomic_exchange_explicit(&site->suppressed, 0, memory_order_relaxed);
+	uint32_t suppressed = atomic_exchange_explicit(&site->suppressed, 0, memory_order_relaxed);
 	if (suppressed > 0)
 		s.len += (size_t)sprintf(message + s.len, " (and %u more like it)", suppressed);
 	write_line(level, &now, s);

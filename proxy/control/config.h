@@ -32,6 +32,10 @@ struct config {
  */
 NODISCARD struct config *config_load(const char *path, struct text *errors, struct text *warnings);
 
+/* As config_load, of bytes in memory that messages call `name`. `warnings` may be NULL. */
+NODISCARD struct config *config_parse(struct span content, const char *name, struct text *errors,
+				      struct text *warnings);
+
 /*
  * The config of one pool without a file: comma-separated addresses (each with an optional port:
  * 11211 or 6379), served at `listen` (NULL: 127.0.0.1 with that port). As config_load.

@@ -164,6 +164,19 @@ void chain_clear(struct chunk_pool *pool, struct chain *chain)
 		pop(pool, chain);
 }
 
+void chain_detach(struct chunk_pool *pool, struct chain *chain)
+{
+	uint32_t len = (uint32_t)chain->bytes;
+
+	if (len == 0)
+		return;
+	struct chunk *chunk = chunk_new(pool, len);
+	chunk->used = (uint32_t)chain_peek(chain, chunk->data, len);
+	chain_clear(pool, chain);
+	chain_append(pool, chain, chunk, span_make(chunk->data, len));
+	chunk_unref(chunk);
+}
+
 size_t chain_peek(const struct chain *chain, char *buf, size_t n)
 {
 	size_t done = 0;

@@ -67,6 +67,12 @@ void chain_consume(struct chunk_pool *pool, struct chain *chain, uint64_t n);
 void chain_drop_tail(struct chunk_pool *pool, struct chain *chain, uint64_t n);
 void chain_clear(struct chunk_pool *pool, struct chain *chain);
 
+/*
+ * Copy the chain's bytes to a chunk of just their size, letting go of the chunks they were in: for
+ * a few bytes that will wait for long and pin much more than themselves.
+ */
+void chain_detach(struct chunk_pool *pool, struct chain *chain);
+
 /* Copy the first n bytes (or all, if fewer) to buf; returns how many. Takes nothing. */
 size_t chain_peek(const struct chain *chain, char *buf, size_t n);
 

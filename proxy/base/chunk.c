@@ -37,10 +37,19 @@ void chunk_pool_fini(struct chunk_pool *pool)
 	slab_fini(&pool->segments);
 }
 
+static uint64_t in_use(const struct chunk_pool *pool)
+{
+	return pool->bytes_out + (uint64_t)pool->segments.used * sizeof(struct segment);
+}
+
 bool chunk_pool_is_full(const struct chunk_pool *pool)
 {
-	return pool->bytes_out + (uint64_t)pool->segments.used * sizeof(struct segment) >=
-	       pool->bytes_max;
+	return in_use(pool) >= pool->bytes_max;
+}
+
+bool chunk_pool_is_pressed(const struct chunk_pool *pool)
+{
+	return in_use(pool) >= pool->bytes_max / 2;
 }
 
 static struct chunk *pop(struct chunk **list, uint32_t *n)

@@ -56,6 +56,9 @@ void chunk_pool_fini(struct chunk_pool *pool);
  */
 bool chunk_pool_is_full(const struct chunk_pool *pool);
 
+/* Is more than half of bytes_max in use? Then small pieces should not pin whole chunks. */
+bool chunk_pool_is_pressed(const struct chunk_pool *pool);
+
 /* A chunk of at least `cap` bytes with one reference and used 0. Aborts with no memory. */
 NODISCARD struct chunk *chunk_new(struct chunk_pool *pool, uint32_t cap);
 

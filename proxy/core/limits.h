@@ -13,8 +13,9 @@
  * hand-over a reply is cheaper; above, holding it back costs memory and time. */
 #define REPLY_STREAM_MIN (64 * 1024)
 
-/* Bytes in chunks of others that a waiting piece may pin before it is copied out, once the
- * worker's memory is half used: a straggler must not hold 64 KiB for 100 bytes. */
+/* Bytes of a waiting request or reply up to which it is copied out of the chunk that it pins, once
+ * half of the worker's memory is in use: a straggler must not hold 64 KiB for 100 bytes. Requests
+ * above it are not kept to be sent again. */
 #define DETACH_MAX 4096
 
 /* Milliseconds between attempts to reach a node that cannot be reached: the first wait, doubled
@@ -22,11 +23,7 @@
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS  2000
 
-/* Parts of one split command: what a memcached multi-get or MGET may be spread over. A shard has
- * one part, so this is the number of shards. */
-#define PARTS_MAX 4096
-
-/* Seconds between looks for idle clients. */
+/* Milliseconds between looks for idle clients. */
 #define IDLE_SWEEP_MS 1000
 
 #endif

@@ -41,7 +41,16 @@ void upstream_send(struct upstream *up, struct call *call)
 	watch_deadline(up);
 }
 
-/* Note which calls are wholly written now; a write is not sent again, so its bytes may go. */
+/* Once written, only what may be sent again is kept: short reads. */
+static void let_go_of_bytes(struct engine *engine, struct call *call)
+{
+	if (!call->reads || call->bytes.bytes > DETACH_MAX)
+		chain_clear(&engine->chunks, &call->bytes);
+	else if (unlikely(chunk_pool_is_pressed(&engine->chunks)))
+		chain_detach(&engine->chunks, &call->bytes);
+}
+
+/* Note which calls are wholly written now. */
 static void on_written(void *owner)
 {
 	struct upstream *up = owner;
@@ -53,8 +62,7 @@ static void on_written(void *owner)
 
 		call->sent_us = now;
 		histogram_add(&up->stats->queue_us, now - call->queued_us);
-		if (!call->reads || call->bytes.bytes > DETACH_MAX)
-			chain_clear(&up->engine->chunks, &call->bytes);
+		let_go_of_bytes(up->engine, call);
 		up->unsent = TAILQ_NEXT(call, fifo);
 	}
 }

@@ -147,6 +147,9 @@ static void on_finished(struct request *request)
 		request_free(request);
 	else if (request == TAILQ_FIRST(&client->requests))
 		drain(client);
+	else if (unlikely(chunk_pool_is_pressed(&request->engine->chunks)) &&
+		 request->reply.bytes <= DETACH_MAX)
+		chain_detach(&request->engine->chunks, &request->reply);
 }
 
 static bool on_piece(struct request *request, struct chain *piece)

@@ -243,7 +243,8 @@ def hash_text(names):
 
     def array(name, values):
         lines = [", ".join(map(str, values[i:i + 16])) for i in range(0, len(values), 16)]
-        return f"static const uint16_t {name}[{len(values)}] = {{\n\t" + ",\n\t".join(lines) + ",\n};\n"
+        body = "".join(f"\t{line},\n" for line in lines)
+        return f"static const uint16_t {name}[{len(values)}] = {{\n{body}}};\n"
 
     return (f"""/*
  * resp_commands_hash.h - a perfect hash over the names in resp_commands.def.

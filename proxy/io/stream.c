@@ -34,13 +34,16 @@ static bool wants_own_chunk(const struct stream *s, size_t rest)
 	return rest > CARRY_MAX || s->expect > CHUNK_READ_MIN;
 }
 
-/* A capacity for `rest` bytes and what is known or likely to follow them. */
+/* A capacity for `rest` bytes and what is known or likely to follow them. It grows with what has
+ * come, not with what is announced: a length costs its sender nothing. */
 static uint32_t capacity_for(const struct stream *s, size_t rest)
 {
 	uint64_t cap = rest;
 
 	if (wants_own_chunk(s, rest)) {
-		cap = s->expect > 2 * rest ? s->expect : 2 * rest;
+		cap = 4 * rest < CHUNK_BODY ? CHUNK_BODY : 4 * rest;
+		if (s->expect > 0 && s->expect < cap)
+			cap = s->expect > 2 * rest ? s->expect : 2 * rest;
 		if (cap <= CHUNK_SIZE)
 			return CHUNK_SIZE;
 	}
@@ -57,8 +60,7 @@ static void keep(struct stream *s, struct span rest)
 	if (s->kept != NULL && rest.p >= s->kept->data && rest.p <= s->kept->data + s->kept->cap) {
 		s->kept_at = (uint32_t)(rest.p - s->kept->data);
 		s->kept_len = (uint32_t)rest.len;
-		uint64_t target = s->kept_at + (s->expect > rest.len ? s->expect : rest.len + 1);
-		if (target <= s->kept->cap || !wants_own_chunk(s, rest.len))
+		if (s->kept->used < s->kept->cap || !wants_own_chunk(s, rest.len))
 			return;
 	}
 	struct chunk *chunk = chunk_new(s->loop->pool, capacity_for(s, rest.len));
@@ -331,6 +333,11 @@ void stream_write(struct stream *s, struct chain *bytes)
 uint64_t stream_unsent(const struct stream *s)
 {
 	return s->out.bytes;
+}
+
+uint64_t stream_held(const struct stream *s)
+{
+	return s->out.bytes + (s->kept == NULL ? 0 : s->kept->cap);
 }
 
 uint64_t stream_written(const struct stream *s)

@@ -65,8 +65,10 @@ void stream_write(struct stream *stream, struct chain *bytes);
 struct chain *stream_out(struct stream *stream);
 void stream_flush_soon(struct stream *stream);
 
-/* Bytes not yet taken by the kernel; bytes taken by it since the beginning. */
+/* Bytes not yet taken by the kernel; the same and what it keeps of an incomplete message; bytes
+ * taken by the kernel since the beginning. */
 uint64_t stream_unsent(const struct stream *stream);
+uint64_t stream_held(const struct stream *stream);
 uint64_t stream_written(const struct stream *stream);
 
 /* At least n bytes of the message that on_bytes did not finish are known to come. */

@@ -97,8 +97,6 @@ static void hand_over(struct client *client, struct chain *reply)
 /* Hand the finished head's reply to the stream. False if the client had to be closed. */
 static bool send_head(struct client *client, struct request *request)
 {
-	bool closes = request->closes;
-
 	if (request->broken) {
 		client_close(client);
 		return false;
@@ -112,8 +110,6 @@ static bool send_head(struct client *client, struct request *request)
 	TAILQ_REMOVE(&client->requests, request, order);
 	client->in_flight--;
 	request_free(request);
-	if (closes)
-		client->closing = true;
 	return true;
 }
 
@@ -213,6 +209,15 @@ static void take_inline(struct client *client, struct span line, const struct pa
 	chunk_unref(chunk);
 }
 
+/* At the limit, whoever holds most has to go; if that does not help, the command is refused. */
+static bool has_memory(struct engine *engine)
+{
+	if (likely(!chunk_pool_is_full(&engine->chunks)))
+		return true;
+	engine->relieve(engine->relieve_arg);
+	return !chunk_pool_is_full(&engine->chunks);
+}
+
 /* Take one command from the start of `in`; returns its length, or 0 if it is not whole yet. */
 static size_t take_command(struct client *client, struct chunk *chunk, struct span in)
 {
@@ -222,9 +227,10 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 
 	switch (client->codec->parse(&client->parse, in, &limits, &engine->args, &parsed)) {
 	case PARSE_MORE:
-		if (parsed.need > CHUNK_SIZE && chunk_pool_is_full(&engine->chunks))
+		if (parsed.need > CHUNK_SIZE && !has_memory(engine))
 			refuse(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
-		stream_expect(client->stream, parsed.need);
+		else
+			stream_expect(client->stream, parsed.need);
 		return 0;
 	case PARSE_BAD:
 		refuse(client, parsed.error, STAT_PROTOCOL_ERRORS);
@@ -233,7 +239,7 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 		break;
 	}
 	client->swallow = parsed.swallow;
-	if (unlikely(chunk_pool_is_full(&engine->chunks)))
+	if (unlikely(!has_memory(engine)))
 		answer_line(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
 	else if (unlikely(parsed.inlined))
 		take_inline(client, span_make(in.p, parsed.len), &limits);
@@ -341,10 +347,10 @@ void clients_close_idle(struct clients *clients)
 	}
 }
 
-/* Bytes of replies that wait for the client, or behind another reply of it. */
+/* Bytes that wait for the client to send more, to read, or behind another reply of it. */
 static uint64_t held_bytes(const struct client *client)
 {
-	uint64_t held = stream_unsent(client->stream);
+	uint64_t held = stream_held(client->stream);
 	const struct request *request;
 
 	TAILQ_FOREACH(request, &client->requests, order) {

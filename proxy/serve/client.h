@@ -60,7 +60,7 @@ void client_close_after_replies(struct client *client);
 /* Close those that have been idle for longer than their pool allows. */
 void clients_close_idle(struct clients *clients);
 
-/* Close the one that holds most bytes of unread replies: the memory limit is reached. */
+/* Close the one that holds most bytes, sent in part or unread: the memory limit is reached. */
 void clients_close_slowest(struct clients *clients);
 
 /* Take no more commands from anyone; on_empty is told when all have gone. */

@@ -171,6 +171,7 @@ static void start_all(struct client *client, struct request *request,
 		return;
 	call_init(&request->first, request, request->command->flags & CMD_READ);
 	plan_take_bytes(request, command);
+	request->n_keys = command->parsed->args->n - 1;
 	fanout_all_start(request);
 }
 

@@ -87,10 +87,9 @@ static void resp_echo(struct client *client, struct request *request,
 static void resp_quit(struct client *client, struct request *request,
 		      const struct command_bytes *command)
 {
-	(void)client;
 	(void)command;
 	reply_line(request, "+OK");
-	request->closes = true;
+	client->closing = true;
 }
 
 static void resp_select(struct client *client, struct request *request,
@@ -194,9 +193,9 @@ static void mc_verbosity(struct client *client, struct request *request,
 static void mc_quit(struct client *client, struct request *request,
 		    const struct command_bytes *command)
 {
-	(void)client;
+	(void)request;
 	(void)command;
-	request->closes = true;
+	client->closing = true;
 }
 
 struct local {

@@ -97,8 +97,6 @@ static const struct setting settings[] = {
 	{OF_POOL(node_string), .path = "node_string", .type = SETTING_TEXT, .min = 1,
 	 .max = DIST_LABEL_MAX, .example = "\"{host}/{ip}:{port}\"",
 	 .help = "How spymemcached writes a node on its ring, with {host}, {ip} and {port}."},
-	{OF_POOL(shards), .path = "shards", .type = SETTING_SHARDS, .is_required = true,
-	 .help = "The shards, in order: each an address, or a map with the keys below."},
 	{OF_POOL(settings.connect_ms), .path = "timeouts.connect", .type = SETTING_DURATION,
 	 .min = 1, .max = HOUR_MS, .standard = "250ms",
 	 .help = "How long connecting to a node may take."},
@@ -131,6 +129,8 @@ static const struct setting settings[] = {
 	 .word = multiget_word, .standard = "partial",
 	 .help = "What a dead shard means in a multi-get: an error or a miss for its keys alone "
 		 "(partial), or one error for all (fail)."},
+	{OF_POOL(shards), .path = "shards", .type = SETTING_SHARDS, .is_required = true,
+	 .help = "The shards, in order: each an address, or a map with the keys below."},
 
 	{OF_SHARD(name), .path = "name", .type = SETTING_TEXT, .min = 1, .max = DIST_LABEL_MAX,
 	 .example = "a",

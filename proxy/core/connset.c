@@ -123,7 +123,7 @@ static void lose(struct upstream *up, int fault, enum call_result result)
 	TAILQ_CONCAT(&broken.fifo, &up->fifo, fifo);
 	up->stream = NULL;
 	up->unsent = NULL;
-	up->queued = 0;
+	up->queued = up->counted = 0;
 	up->frame = (struct frame){0};
 	begin_connecting(up);
 	upstream_drop(&broken, result);

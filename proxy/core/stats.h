@@ -15,7 +15,7 @@
 #include "route/topology.h"
 
 /* Rows of stats.def. */
-enum stat {
+enum stat_id {
 #define STAT(id, name, help) STAT_##id,
 #include "core/stats.def"
 #undef STAT

@@ -103,10 +103,14 @@ static void add_workers(struct page *page)
 	text_printf(page->out, "STAT workers %u\r\n", (unsigned)page->n_workers);
 	text_printf(page->out, "STAT memory_bytes %" PRIu64 "\r\n",
 		    stats_sum(page->all, page->n_workers, subject, offsetof(struct stats, memory)));
-	for (size_t i = 0; i < STAT_COUNT; i++)
+	for (size_t i = 0; i < STAT_COUNT; i++) {
+		/* Those are refused before they come to a worker: /metrics has them. */
+		if (i == STAT_CLIENTS_REFUSED)
+			continue;
 		text_printf(page->out, "STAT %s %" PRIu64 "\r\n", stat_rows[i].name,
 			    stats_sum(page->all, page->n_workers, subject,
 				      STATS_COUNTER_OFFSET(i)));
+	}
 }
 
 void stats_text(struct stats *const *all, uint16_t n_workers, const struct pool *pool,

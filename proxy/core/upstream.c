@@ -57,6 +57,8 @@ static void on_written(void *owner)
 	uint64_t written = stream_written(up->stream);
 	uint64_t now = loop_now_us(up->engine->loop);
 
+	stat_add(&up->stats->bytes_out, written - up->counted);
+	up->counted = written;
 	while (up->unsent != NULL && up->unsent->end <= written) {
 		struct call *call = up->unsent;
 
@@ -158,10 +160,9 @@ void upstream_drop(struct upstream *up, enum call_result result)
 	stream_close(up->stream);
 	up->stream = NULL;
 	up->unsent = NULL;
-	up->queued = 0;
+	up->queued = up->counted = 0;
 	up->frame = (struct frame){0};
 	TAILQ_CONCAT(&failed, &up->fifo, fifo);
-	stat_add(&up->stats->bytes_out, written);
 	while ((call = TAILQ_FIRST(&failed)) != NULL) {
 		enum call_result its = call->begin >= written ? CALL_NOT_SENT : result;
 

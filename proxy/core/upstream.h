@@ -32,6 +32,7 @@ struct upstream {
 	struct call *unsent;   /* the first not wholly written; NULL: all are */
 	struct frame frame;    /* of the reply that comes next */
 	uint64_t queued;       /* bytes given to this stream since it was made */
+	uint64_t counted;      /* of those written, how many the statistics have */
 	uint64_t ready_us;     /* when it became READY */
 	uint32_t failures;     /* attempts failed in a row */
 	uint32_t attempts;     /* connections ever tried: which address of a name is next */

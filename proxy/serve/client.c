@@ -171,7 +171,7 @@ static const struct request_events request_events = {
 };
 
 /* A request with a line of the proxy's own as its reply. */
-static void answer_line(struct client *client, const char *line, enum stat counted)
+static void answer_line(struct client *client, const char *line, enum stat_id counted)
 {
 	struct request *request = dispatch_request(client, NULL, &request_events);
 
@@ -180,7 +180,7 @@ static void answer_line(struct client *client, const char *line, enum stat count
 }
 
 /* Not the protocol, or more than there is memory for: say so, after all earlier replies, and close. */
-static void refuse(struct client *client, const char *line, enum stat counted)
+static void refuse(struct client *client, const char *line, enum stat_id counted)
 {
 	client->closing = true;
 	if (line != NULL && line[0] != '\0') {

@@ -120,7 +120,8 @@ static const struct {
 } labels[] = {
 	{DIST_KETAMA, "cache-1", 11211, "cache-1", NULL},
 	{DIST_KETAMA, "cache-1", 11212, "cache-1:11212", NULL},
-	{DIST_KETAMA, "/run/a.sock", 0, "/run/a.sock", NULL},
+	{DIST_KETAMA, "/run/a.sock", 0, "/run/a.sock:0", NULL},
+	{DIST_LASTFM, "/run/a.sock", 0, "/run/a.sock", NULL},
 	{DIST_KETAMA, "::1", 11212, "::1:11212", NULL},
 	{DIST_LIBMEMCACHED_CONSISTENT, "cache-1", 11211, "cache-1", NULL},
 	{DIST_LASTFM, "cache-1", 11211, "cache-1:11211", NULL},

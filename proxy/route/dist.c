@@ -79,6 +79,14 @@ static int label_plain(const char *host, uint16_t port, char out[DIST_LABEL_MAX 
 	return snprintf(out, DIST_LABEL_MAX + 1, "%s:%u", host, port);
 }
 
+/* The port is left out where it is memcached's own, and written where there is none. */
+static int label_libmemcached(const char *host, uint16_t port, char out[DIST_LABEL_MAX + 1])
+{
+	if (port == MEMCACHED_PORT)
+		return snprintf(out, DIST_LABEL_MAX + 1, "%s", host);
+	return snprintf(out, DIST_LABEL_MAX + 1, "%s:%u", host, port);
+}
+
 static bool is_ip(const char *host)
 {
 	unsigned char ip[sizeof(struct in6_addr)];
@@ -138,13 +146,14 @@ static int label_java(const char *node_string, const char *host, uint16_t port,
 int dist_label(enum dist_kind kind, const char *node_string, const char *host, uint16_t port,
 	       char out[DIST_LABEL_MAX + 1], struct error *error)
 {
-	bool drops_port = kind == DIST_KETAMA || kind == DIST_LIBMEMCACHED_CONSISTENT;
 	int len;
 
-	if (kind == DIST_SPYMEMCACHED && port != 0)
+	if (kind == DIST_KETAMA || kind == DIST_LIBMEMCACHED_CONSISTENT)
+		len = label_libmemcached(host, port, out);
+	else if (kind == DIST_SPYMEMCACHED && port != 0)
 		len = label_java(node_string, host, port, out);
 	else
-		len = label_plain(host, drops_port && port == MEMCACHED_PORT ? 0 : port, out);
+		len = label_plain(host, port, out);
 	if (len < 0)
 		return error_set(
 			error,

@@ -51,7 +51,8 @@ const char *dist_hash_trouble(enum dist_kind kind, enum hash_kind hash);
 
 /*
  * The ring label of an unnamed shard at host:port, as `kind`'s clients write it, to
- * out[0..DIST_LABEL_MAX]. port 0 is a unix socket, host its path. `node_string` is spymemcached's
+ * out[0..DIST_LABEL_MAX]. port 0 is a unix socket, host its path; its label is libmemcached's
+ * PATH:0, or the path alone outside libmemcached's dialects. `node_string` is spymemcached's
  * template ("{host}/{ip}:{port}"), NULL for the default; others ignore it. 0, or -1 with `error`.
  */
 NODISCARD int dist_label(enum dist_kind kind, const char *node_string, const char *host,

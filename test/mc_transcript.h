@@ -1,0 +1,133 @@
+/*
+ * mc_transcript.h - what the memcached parsers make of a stream that comes in pieces, as text.
+ *
+ * Two ways of cutting the same stream must give the same text. Each call sees a copy of just the
+ * bytes that it may read, so that a sanitizer finds a look beyond. The first piece has `first`
+ * bytes, all others `step`. For checks and fuzzers.
+ */
+#ifndef TEST_MC_TRANSCRIPT_H
+#define TEST_MC_TRANSCRIPT_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/mc_reply.h"
+#include "proto/mc_request.h"
+
+struct pieces {
+	size_t first, step;
+};
+
+static inline char *exact_copy(struct span in)
+{
+	char *copy = malloc(in.len > 0 ? in.len : 1);
+
+	if (copy == NULL)
+		abort();
+	if (in.len > 0)
+		memcpy(copy, in.p, in.len);
+	return copy;
+}
+
+/* The bytes that go to a server. */
+static inline void print_forwarded(FILE *to, const struct parsed *p, const char *start)
+{
+	uint32_t from = p->line_cut ? p->line_at : 0;
+	uint32_t end = p->line_cut ? p->line_end : p->line_len;
+
+	fwrite(start + from, 1, end - from, to);
+	fputs(p->line_cut ? "\r\n" : "", to);
+	fwrite(start + p->line_len, 1, p->len - p->line_len, to);
+}
+
+static inline void print_request(FILE *to, const struct parsed *p, const char *start)
+{
+	fprintf(to, "%s %u+%llu%s ", p->command == NULL ? "-" : p->command->name, p->len,
+		(unsigned long long)p->swallow, p->noreply ? " quiet" : "");
+	if (p->error != NULL) {
+		fprintf(to, "error %s\n", p->error);
+		return;
+	}
+	for (uint32_t i = 0; i < p->key_count; i++) {
+		struct span key = parsed_arg(p, start, p->key_first + i);
+
+		fprintf(to, "[%.*s]", (int)key.len, key.p);
+	}
+	print_forwarded(to, p, start);
+	fputc('\n', to);
+}
+
+static inline size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The caller frees it. */
+static inline char *mc_request_transcript(struct span in, struct pieces pieces, uint32_t limit)
+{
+	const struct parse_limits limits = {limit};
+	struct parse_state state = {0};
+	struct arg_list args = {0};
+	size_t at = 0, have = smaller(pieces.first, in.len), size;
+	char *text = NULL;
+	FILE *to = open_memstream(&text, &size);
+
+	while (at < in.len) {
+		struct parsed parsed;
+		char *copy = exact_copy(span_make(in.p + at, have - at));
+		enum parse_result result = mc_request_parse(&state, span_make(copy, have - at),
+							    &limits, &args, &parsed);
+		if (result == PARSE_DONE)
+			print_request(to, &parsed, copy);
+		free(copy);
+		if (result == PARSE_BAD)
+			fprintf(to, "bad %s\n", parsed.error);
+		if (result == PARSE_BAD || (result == PARSE_MORE && have == in.len))
+			break;
+		if (result == PARSE_DONE)
+			at += smaller(parsed.len + parsed.swallow, in.len - at);
+		else
+			have += smaller(pieces.step, in.len - have);
+		have = have < at ? at : have;
+	}
+	fprintf(to, "rest %zu\n", in.len - at);
+	fclose(to);
+	arg_list_fini(&args);
+	return text;
+}
+
+/* The caller frees it. */
+static inline char *mc_reply_transcript(struct span in, struct pieces pieces)
+{
+	struct frame frame = {0};
+	size_t at = 0, begin = 0, have = smaller(pieces.first, in.len), size;
+	char *text = NULL;
+	FILE *to = open_memstream(&text, &size);
+	enum frame_result result = FRAME_MORE;
+
+	while (at < in.len && result != FRAME_BAD) {
+		size_t took;
+		char *copy = exact_copy(span_make(in.p + at, have - at));
+
+		result = mc_reply_scan(&frame, span_make(copy, have - at), &took);
+		free(copy);
+		at += took;
+		if (result == FRAME_DONE) {
+			fprintf(to, "%c %zu %u\n", frame.first, at - begin, frame.values);
+			frame = (struct frame){0};
+			begin = at;
+		} else if (result == FRAME_MORE && have == in.len) {
+			break;
+		} else {
+			have += smaller(pieces.step, in.len - have);
+		}
+	}
+	if (result == FRAME_BAD)
+		fprintf(to, "bad %s\n", frame.why);
+	fprintf(to, "rest %zu values %u\n", in.len - at, frame.values);
+	fclose(to);
+	return text;
+}
+
+#endif

@@ -12,7 +12,7 @@
 
 /* A parsed command where it lies. */
 struct command_bytes {
-	struct parsed *parsed;
+	const struct parsed *parsed;
 	struct chunk *chunk;
 	const char *start; /* its first byte, in chunk */
 };

@@ -201,11 +201,12 @@ static void take_inline(struct client *client, struct span line, const struct pa
 	struct parsed parsed = {0};
 
 	chunk->used = (uint32_t)resp_inline_rewrite(line, chunk->data, cap);
-	if (chunk->used <= cap &&
-	    client->codec->parse(&state, span_make(chunk->data, chunk->used), limits, &engine->args,
-				 &parsed) == PARSE_DONE)
+	struct span array = span_make(chunk->data, chunk->used);
+	if (client->codec->parse(&state, array, limits, &engine->args, &parsed) == PARSE_DONE)
 		dispatch(client, &(struct command_bytes){&parsed, chunk, chunk->data},
 			 &request_events);
+	else
+		refuse(client, parsed.error, STAT_PROTOCOL_ERRORS);
 	chunk_unref(chunk);
 }
 

@@ -195,32 +195,37 @@ static void start(struct client *client, struct request *request,
 	starts[request->command->split](client, request, command);
 }
 
-/* The row of a container's subcommand, where the table has one. */
-static const struct command *resolve(const struct command_bytes *command)
+/* A container whose subcommand the table has not, or that has none. */
+static void reject_subcommand(struct request *request, const struct command_bytes *command)
 {
-	const struct parsed *p = command->parsed;
+	struct text text = {0};
 
-	if (p->command == NULL || !(p->command->flags & CMD_CONTAINER) || p->args->n < 2)
-		return p->command;
-	return resp_command_resolve(p->command, parsed_arg(p, command->start, 1));
-}
-
-static void dispatch_resp(struct client *client, struct command_bytes *command,
-			  const struct request_events *events)
-{
-	struct parsed *p = command->parsed;
-	const struct command *row = resolve(command);
-	struct request *request = dispatch_request(client, row, events);
-
-	if (unlikely(row == NULL)) {
-		if (p->command == NULL)
-			reject_unknown(request, command);
-		else
-			reject_unsupported(request, p->command->name);
+	if (command->parsed->args->n < 2) {
+		reject_arity(request, request->command->name);
 		return;
 	}
-	p->command = row;
-	if (unlikely(!resp_request_arity_fits(row, p->args->n)))
+	text_puts(&text, "-ERR unknown subcommand '");
+	append_words(&text, parsed_arg(command->parsed, command->start, 1));
+	text_puts(&text, "'. Try ");
+	for (const char *p = request->command->name; *p != '\0'; p++)
+		text_printf(&text, "%c", toupper((unsigned char)*p));
+	text_puts(&text, " HELP.");
+	reject(request, span_make(text.p, text.len));
+	text_free(&text);
+}
+
+static void dispatch_resp(struct client *client, const struct command_bytes *command,
+			  const struct request_events *events)
+{
+	const struct parsed *p = command->parsed;
+	const struct command *row = p->command;
+	struct request *request = dispatch_request(client, row, events);
+
+	if (unlikely(row == NULL))
+		reject_unknown(request, command);
+	else if (unlikely(row->flags & CMD_CONTAINER))
+		reject_subcommand(request, command);
+	else if (unlikely(!resp_request_arity_fits(row, p->args->n)))
 		reject_arity(request, row->name);
 	else if (unlikely((row->flags & CMD_BLOCKING) && resp_request_blocks(p, command->start)))
 		reject_unsupported(request, row->split == SPLIT_NONE ? "BLOCK" : row->name);
@@ -248,7 +253,7 @@ static void dispatch_mc(struct client *client, const struct command_bytes *comma
 	}
 }
 
-void dispatch(struct client *client, struct command_bytes *command,
+void dispatch(struct client *client, const struct command_bytes *command,
 	      const struct request_events *events)
 {
 	if (client->pool->protocol == PROTOCOL_MEMCACHED)

@@ -12,8 +12,8 @@
 struct request *dispatch_request(struct client *client, const struct command *command,
 				 const struct request_events *events);
 
-/* Carry out one parsed command, whose row becomes its subcommand's; an empty one has no effect. */
-void dispatch(struct client *client, struct command_bytes *command,
+/* Carry out one parsed command; an empty one has no effect. */
+void dispatch(struct client *client, const struct command_bytes *command,
 	      const struct request_events *events);
 
 #endif

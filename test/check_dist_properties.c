@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "route/dist.h"
 #include "suites.h"
@@ -192,6 +193,7 @@ START_TEST(serves_4096_nodes)
 	struct dist *dist = build(_i, nodes, NODES_MAX);
 	size_t used = 0;
 
+	memset(seen, 0, sizeof(seen));
 	ck_assert_uint_eq(dist_nodes(dist), NODES_MAX);
 	for (int i = 0; i < (is_steady(_i) && _i >= DIST_PYMEMCACHE ? 200 : KEYS); i++) {
 		size_t node = owner(dist, i);

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "route/dist.h"
 #include "suites.h"
@@ -71,6 +72,7 @@ START_TEST(exact_shares_agree_with_counting)
 	struct rng rng;
 	bool exact = false;
 
+	memset(counted, 0, sizeof(counted));
 	dist_shares(from, to, share, &exact);
 	ck_assert(exact);
 	check_sums_to_one(share, cells);

@@ -177,10 +177,10 @@ struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_
 	atomic_init(&topology->refs, 1);
 	topology->pools = alloc_zeroed(n, sizeof(*topology->pools));
 	topology->endpoints = alloc_zeroed(endpoints, sizeof(*topology->endpoints));
-	for (uint16_t i = 0; i < n; i++) {
-		struct pool *pool = &topology->pools[topology->n_pools++];
+	for (size_t i = 0; i < n; i++) {
+		struct pool *pool = &topology->pools[topology->n_pools];
 
-		pool->index = i;
+		pool->index = topology->n_pools++;
 		if (fill_pool(pool, topology, &specs[i], error) != 0) {
 			(void)blame(error, "pool", specs[i].name);
 			topology_free(topology);

@@ -25,7 +25,7 @@ struct segment {
 	struct segment *next;
 	const char *p;
 	struct chunk *chunk; /* NULL: bytes that live for ever */
-	uint32_t len;        /* never 0 */
+	uint32_t len;	     /* never 0 */
 };
 
 /* Zero-initialised is empty. */

@@ -20,9 +20,9 @@
 #include "base/attr.h"
 #include "base/slab.h"
 
-#define CHUNK_SIZE     65536        /* bytes of a standard chunk's data */
+#define CHUNK_SIZE     65536	    /* bytes of a standard chunk's data */
 #define CHUNK_BODY     (256 * 1024) /* bytes of a chunk for a long body */
-#define CHUNK_READ_MIN 16384        /* bytes of room below which `reading` is exchanged */
+#define CHUNK_READ_MIN 16384	    /* bytes of room below which `reading` is exchanged */
 
 struct chunk_pool;
 
@@ -39,9 +39,9 @@ struct chunk_pool {
 	struct chunk *reading, *writing;
 	struct chunk *free_standard, *free_body; /* private: kept for reuse */
 	uint32_t n_free_standard, n_free_body;
-	uint64_t bytes_out;     /* bytes of all chunks in use, the two open ones included */
-	uint64_t bytes_max;     /* above it the owner refuses work; see chunk_pool_is_full() */
-	struct slab segments;   /* for chain.c */
+	uint64_t bytes_out;   /* bytes of all chunks in use, the two open ones included */
+	uint64_t bytes_max;   /* above it the owner refuses work; see chunk_pool_is_full() */
+	struct slab segments; /* for chain.c */
 };
 
 /* A pool that should stay below bytes_max. Allocates nothing until used. */

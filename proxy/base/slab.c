@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define BLOCK_BYTES 16384
-#define ALIGN 16
+#define ALIGN	    16
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SLAB_PLAIN_MALLOC 1

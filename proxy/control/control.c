@@ -35,12 +35,12 @@ struct control {
 	struct loop *loop;
 	struct mailbox *mailbox;
 	struct topology *topology;
-	struct stats **stats;    /* by worker */
+	struct stats **stats; /* by worker */
 	struct worker **workers;
 	uint16_t n_workers, n_drained;
 	struct entrance *entrances;
 	size_t n_entrances;
-	struct door *doors;      /* by pool */
+	struct door *doors; /* by pool */
 	struct admin *admin;
 	struct view view;
 	struct timer *grace;
@@ -139,7 +139,8 @@ static int open_entrances(struct control *control, struct error *error)
 	control->entrances = alloc_zeroed(n, sizeof(*control->entrances));
 	for (size_t i = 0; i < config->n_pools; i++)
 		for (size_t j = 0; j < config->pools[i].listen.n; j++)
-			if (open_entrance(control, (uint16_t)i, config->pools[i].listen.v[j], error) != 0)
+			if (open_entrance(control, (uint16_t)i, config->pools[i].listen.v[j],
+					  error) != 0)
 				return -1;
 	return 0;
 }
@@ -160,7 +161,8 @@ static int open_admin(struct control *control, struct error *error)
 		return 0;
 	if (address_parse(text, 0, &address, error) != 0)
 		return -1;
-	control->admin = admin_open(control->loop, address.host, address.port, &control->view, error);
+	control->admin =
+		admin_open(control->loop, address.host, address.port, &control->view, error);
 	return control->admin == NULL ? -1 : 0;
 }
 

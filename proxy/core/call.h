@@ -25,23 +25,23 @@
  */
 struct call {
 	TAILQ_ENTRY(call) fifo; /* in its upstream's queue, in sending order */
-	struct call *next;      /* the request's next part */
+	struct call *next;	/* the request's next part */
 	struct request *request;
 	const struct shard *shard;
 	void (*done)(struct call *call, enum call_result result);
 	void (*on_piece)(struct call *call); /* `reply` is long, and not whole yet; or NULL */
-	struct chain bytes;     /* as sent; kept while it may be sent again */
+	struct chain bytes;		     /* as sent; kept while it may be sent again */
 	struct chain reply;
-	uint64_t begin, end;    /* its place in the bytes of its connection */
+	uint64_t begin, end; /* its place in the bytes of its connection */
 	uint64_t queued_us, sent_us;
-	uint32_t number;        /* of a part: its place among the parts */
-	uint32_t n_keys;        /* how many of the request's keys it has */
-	uint32_t values;        /* memcached: VALUE blocks in the reply */
-	uint8_t attempts;       /* times it was given to a connection */
-	bool reads;             /* the row's CMD_READ: it may be sent again */
-	bool is_error;          /* the reply is the node's error */
-	bool pieces_taken;      /* some of the reply has gone to the client already */
-	uint8_t result;         /* of a part: enum call_result, once done */
+	uint32_t number;   /* of a part: its place among the parts */
+	uint32_t n_keys;   /* how many of the request's keys it has */
+	uint32_t values;   /* memcached: VALUE blocks in the reply */
+	uint8_t attempts;  /* times it was given to a connection */
+	bool reads;	   /* the row's CMD_READ: it may be sent again */
+	bool is_error;	   /* the reply is the node's error */
+	bool pieces_taken; /* some of the reply has gone to the client already */
+	uint8_t result;	   /* of a part: enum call_result, once done */
 };
 
 TAILQ_HEAD(call_queue, call);

@@ -137,10 +137,10 @@ void connset_on_connected(struct upstream *up, int err)
 
 void connset_on_broken(struct upstream *up, enum call_result result, int err)
 {
-	int fault = result == CALL_GARBAGE ? FAULT_GARBAGE
+	int fault = result == CALL_GARBAGE   ? FAULT_GARBAGE
 		    : result == CALL_TIMEOUT ? FAULT_REQUEST_TIMEOUT
-		    : err == STREAM_EOF	 ? FAULT_CLOSED
-					 : err;
+		    : err == STREAM_EOF	     ? FAULT_CLOSED
+					     : err;
 	uint64_t now = loop_now_us(up->engine->loop);
 
 	if (up->state == UPSTREAM_READY && now - up->ready_us >= LASTED_US)

@@ -23,11 +23,11 @@ struct connset {
 /* Why an endpoint cannot be reached, beside negative errnos. */
 enum connset_fault {
 	FAULT_CONNECT_TIMEOUT = 1,
-	FAULT_NO_ANSWER,	 /* connected, but the first question was not answered in time */
-	FAULT_ERROR_ANSWER,	 /* answered with an error: password wanted, still loading, ... */
-	FAULT_GARBAGE,		 /* answered out of protocol */
-	FAULT_CLOSED,		 /* closed by the server */
-	FAULT_REQUEST_TIMEOUT	 /* a request was not answered in time */
+	FAULT_NO_ANSWER,      /* connected, but the first question was not answered in time */
+	FAULT_ERROR_ANSWER,   /* answered with an error: password wanted, still loading, ... */
+	FAULT_GARBAGE,	      /* answered out of protocol */
+	FAULT_CLOSED,	      /* closed by the server */
+	FAULT_REQUEST_TIMEOUT /* a request was not answered in time */
 };
 
 /* Make the connections to `endpoint` and begin to connect. */

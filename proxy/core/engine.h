@@ -27,15 +27,15 @@ struct engine {
 	struct topology *topology;
 	struct digest *digest;
 	struct rng rng;
-	struct stats *stats;           /* this worker's */
+	struct stats *stats;		/* this worker's */
 	struct stats *const *all_stats; /* every worker's, to read; n_workers of them */
 	uint16_t worker, n_workers;
-	struct connset *connsets;      /* by endpoint id */
+	struct connset *connsets; /* by endpoint id */
 	uint64_t started_us;
 
 	/* Scratch, valid until the next command is parsed; grown, never shrunk. */
 	struct arg_list args, keys;
-	uint32_t *key_order;  /* key numbers, those of one part side by side */
+	uint32_t *key_order; /* key numbers, those of one part side by side */
 	uint32_t key_order_cap;
 	struct call **part_of; /* by shard, for the command being split; cleared after */
 

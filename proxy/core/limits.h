@@ -21,7 +21,7 @@
 /* Milliseconds between attempts to reach a node that cannot be reached: the first wait, doubled
  * each time up to the last; each is jittered by half, so that many proxies do not march in step. */
 #define BACKOFF_FIRST_MS 50
-#define BACKOFF_LAST_MS  2000
+#define BACKOFF_LAST_MS	 2000
 
 /* Milliseconds between looks for idle clients. */
 #define IDLE_SWEEP_MS 1000

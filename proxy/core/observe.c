@@ -24,6 +24,5 @@ void observe_end(struct request *request)
 		return;
 	if (request->is_error)
 		stat_add(&stats->errors, 1);
-	histogram_add(&stats->total_us,
-		      loop_now_us(request->engine->loop) - request->begun_us);
+	histogram_add(&stats->total_us, loop_now_us(request->engine->loop) - request->begun_us);
 }

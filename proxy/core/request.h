@@ -32,11 +32,11 @@ struct request {
 	struct call *parts;    /* of a split request, by shard as first seen; from engine->calls */
 	struct chunk *key_map; /* MERGE_ARRAY: holds part_of_key */
 	uint16_t *part_of_key; /* by key: the number of its part */
-	uint32_t n_keys; /* of a command to all shards: its words behind the name */
+	uint32_t n_keys;       /* of a command to all shards: its words behind the name */
 	uint32_t n_parts, calls_left;
 	bool finished;
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
-	bool quiet;     /* the reply is to be dropped */
+	bool quiet;  /* the reply is to be dropped */
 	bool is_error;
 	struct call first; /* most requests need no other */
 };

@@ -3,9 +3,8 @@
 enum verdict { NEVER, READS, ALWAYS };
 
 static const enum verdict verdicts[CALL_RESULTS] = {
-	[CALL_REPLY] = NEVER,	/* it has its answer */
-	[CALL_NOT_SENT] = ALWAYS,
-	[CALL_LOST] = READS,
+	[CALL_REPLY] = NEVER, /* it has its answer */
+	[CALL_NOT_SENT] = ALWAYS, [CALL_LOST] = READS,
 	[CALL_TIMEOUT] = NEVER, /* the request's time is over */
 	[CALL_DOWN] = NEVER,	/* it would be refused again at once */
 	[CALL_GARBAGE] = NEVER, /* the next answer would be no better */

@@ -64,12 +64,12 @@ extern const char *const endpoint_state_names[ENDPOINT_STATES];
 struct endpoint_stats {
 	_Atomic uint64_t requests;
 	_Atomic uint64_t results[CALL_RESULTS];
-	_Atomic uint64_t error_replies; /* the node's own errors */
+	_Atomic uint64_t error_replies;	      /* the node's own errors */
 	_Atomic uint64_t bytes_in, bytes_out; /* from and to the node */
 	_Atomic uint64_t in_flight;
 	_Atomic uint64_t connects, connect_failures;
-	_Atomic int state;     /* enum endpoint_state */
-	_Atomic int last_error; /* negative errno, or an enum connset_fault; 0: none yet */
+	_Atomic int state;	      /* enum endpoint_state */
+	_Atomic int last_error;	      /* negative errno, or an enum connset_fault; 0: none yet */
 	struct histogram queue_us;    /* from given to the connection to written */
 	struct histogram upstream_us; /* from written to the whole reply */
 };

@@ -64,8 +64,8 @@ uint64_t stats_failures(struct stats *const *all, uint16_t n_workers, uint16_t e
 
 static enum endpoint_state state_at(const struct stats *stats, uint16_t endpoint_id)
 {
-	int state = atomic_load_explicit(&stats->endpoints[endpoint_id].state,
-					 memory_order_relaxed);
+	int state =
+		atomic_load_explicit(&stats->endpoints[endpoint_id].state, memory_order_relaxed);
 
 	return (enum endpoint_state)state;
 }

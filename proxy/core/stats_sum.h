@@ -23,9 +23,9 @@ struct stats_subject {
 };
 
 /* Where a worker's counter of one row lies, and an endpoint's of one result. */
-#define STATS_COUNTER_OFFSET(row) \
+#define STATS_COUNTER_OFFSET(row)                                                                  \
 	(offsetof(struct stats, counter) + (size_t)(row) * sizeof(_Atomic uint64_t))
-#define STATS_RESULT_OFFSET(result) \
+#define STATS_RESULT_OFFSET(result)                                                                \
 	(offsetof(struct endpoint_stats, results) + (size_t)(result) * sizeof(_Atomic uint64_t))
 
 /* Has any worker counted for it? False only for a command that nobody has sent so far. */

@@ -18,7 +18,7 @@ enum upstream_state {
 	UPSTREAM_WAITING,    /* no connection: the next attempt is due when the timer fires */
 	UPSTREAM_CONNECTING, /* connecting, or its first question is not answered yet */
 	UPSTREAM_READY,
-	UPSTREAM_SHUT        /* the worker is leaving */
+	UPSTREAM_SHUT /* the worker is leaving */
 };
 
 struct upstream {
@@ -29,17 +29,17 @@ struct upstream {
 	const struct codec *codec;
 	struct stream *stream; /* NULL while WAITING or SHUT */
 	struct call_queue fifo;
-	struct call *unsent;   /* the first not wholly written; NULL: all are */
-	struct frame frame;    /* of the reply that comes next */
-	uint64_t queued;       /* bytes given to this stream since it was made */
-	uint64_t counted;      /* of those written, how many the statistics have */
-	uint64_t ready_us;     /* when it became READY */
-	uint32_t failures;     /* attempts failed in a row */
-	uint32_t attempts;     /* connections ever tried: which address of a name is next */
+	struct call *unsent; /* the first not wholly written; NULL: all are */
+	struct frame frame;  /* of the reply that comes next */
+	uint64_t queued;     /* bytes given to this stream since it was made */
+	uint64_t counted;    /* of those written, how many the statistics have */
+	uint64_t ready_us;   /* when it became READY */
+	uint32_t failures;   /* attempts failed in a row */
+	uint32_t attempts;   /* connections ever tried: which address of a name is next */
 	enum upstream_state state;
-	struct timer *timer;   /* by state: next attempt, connect timeout, oldest call's deadline */
-	bool timer_runs;       /* READY: it was started and has not fired */
-	struct call hello;     /* the first question on a new connection */
+	struct timer *timer; /* by state: next attempt, connect timeout, oldest call's deadline */
+	bool timer_runs;     /* READY: it was started and has not fired */
+	struct call hello;   /* the first question on a new connection */
 };
 
 /* An upstream without a connection. */

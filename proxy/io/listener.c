@@ -13,8 +13,8 @@
 #include "base/log.h"
 #include "io/loop_uv.h"
 
-#define BACKLOG       1024
-#define ACCEPT_BATCH  64  /* connections taken at one wake-up, so that others get their turn */
+#define BACKLOG	      1024
+#define ACCEPT_BATCH  64 /* connections taken at one wake-up, so that others get their turn */
 #define ADDRESSES_MAX 16
 #define NO_FD_WAIT_MS 100 /* after running out of descriptors */
 
@@ -66,7 +66,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 		if (fd >= 0) {
 			s->listener->on_accept(s->listener->arg, fd);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			   errno == ENOBUFS) {
 			wait_for_descriptors(s->listener, errno);
 			return;
 		} else if (errno != ECONNABORTED && errno != EINTR) {

@@ -38,7 +38,6 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 void loop_run_out(struct loop *loop);
 
-
 /* Monotonic microseconds, read at most once a turn. */
 uint64_t loop_now_us(struct loop *loop);
 

@@ -25,16 +25,16 @@ struct stream {
 	struct loop *loop;
 	const struct stream_events *events;
 	void *owner;
-	struct chain out;         /* not yet taken by the kernel */
-	uint64_t written;         /* bytes taken by it */
-	uint64_t expect;          /* what stream_expect() said since the last on_bytes */
-	struct chunk *kept;       /* holds bytes that on_bytes left, or NULL */
+	struct chain out;   /* not yet taken by the kernel */
+	uint64_t written;   /* bytes taken by it */
+	uint64_t expect;    /* what stream_expect() said since the last on_bytes */
+	struct chunk *kept; /* holds bytes that on_bytes left, or NULL */
 	uint32_t kept_at, kept_len;
-	uint8_t role;             /* enum stream_role */
+	uint8_t role; /* enum stream_role */
 	bool connected, is_unix, paused, finishing, closing, ended;
-	bool is_dirty, is_again;  /* which lists it is on */
+	bool is_dirty, is_again; /* which lists it is on */
 	TAILQ_ENTRY(stream) dirty_link, again_link;
-	uv_write_t *blocked;      /* a write that waits for the socket, or NULL */
+	uv_write_t *blocked; /* a write that waits for the socket, or NULL */
 	struct connecting *connecting;
 	struct timer *linger;
 };
@@ -51,7 +51,7 @@ struct loop {
 	struct stream_list dirty[2]; /* by enum stream_role */
 	struct stream_list again;    /* resumed, with kept bytes to deliver */
 	uint32_t n_again;
-	uv_idle_t spin;              /* active while `again` must not wait for the poll */
+	uv_idle_t spin; /* active while `again` must not wait for the poll */
 	struct deferred *deferred, **deferred_end;
 	char scratch[LOOP_SCRATCH];
 };
@@ -59,6 +59,11 @@ struct loop {
 /* Called by the loop at the end of a turn; the stream is off the list by then. */
 void stream_flush(struct stream *stream);
 void stream_deliver_again(struct stream *stream);
+
+/* Between stream.c and stream_read.c: reading, what is kept, and the end of it. */
+int stream_start_reading(struct stream *stream);
+void stream_drop_kept(struct stream *stream);
+void stream_end(struct stream *stream, int err);
 
 /* Between stream.c and stream_connect.c. */
 NODISCARD struct stream *stream_new(struct loop *loop, bool is_unix,

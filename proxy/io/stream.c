@@ -10,193 +10,11 @@
 
 #include "io/loop_uv.h"
 
-#define FLUSH_IOV     64        /* entries of one write */
-#define CARRY_MAX     4096      /* bytes of an incomplete message that are copied to go on */
-#define KEPT_ROUND    256       /* bytes: sizes of small kept chunks are multiples of it */
-#define LINGER_MS     500       /* how long unread input of a finished stream is dropped */
-#define KEEPALIVE_S   60
+#define FLUSH_IOV   64	/* entries of one write */
+#define LINGER_MS   500 /* how long unread input of a finished stream is dropped */
+#define KEEPALIVE_S 60
 
 static void on_writable(uv_write_t *req, int status);
-
-/* ------------------------------------------------------------------ reading */
-
-static void drop_kept(struct stream *s)
-{
-	if (s->kept != NULL)
-		chunk_unref(s->kept);
-	s->kept = NULL;
-	s->kept_len = 0;
-}
-
-/* Would going on with `rest` cost more to copy than a chunk of its own does? */
-static bool wants_own_chunk(const struct stream *s, size_t rest)
-{
-	return rest > CARRY_MAX || s->expect > CHUNK_READ_MIN;
-}
-
-/* A capacity for `rest` bytes and what is known or likely to follow them. It grows with what has
- * come, not with what is announced: a length costs its sender nothing. */
-static uint32_t capacity_for(const struct stream *s, size_t rest)
-{
-	uint64_t cap = rest;
-
-	if (wants_own_chunk(s, rest)) {
-		cap = 4 * rest < CHUNK_BODY ? CHUNK_BODY : 4 * rest;
-		if (s->expect > 0 && s->expect < cap)
-			cap = s->expect > 2 * rest ? s->expect : 2 * rest;
-		if (cap <= CHUNK_SIZE)
-			return CHUNK_SIZE;
-	}
-	return (uint32_t)((cap + KEPT_ROUND - 1) / KEPT_ROUND * KEPT_ROUND);
-}
-
-/* Keep the bytes that on_bytes left, for the next read to go on with. */
-static void keep(struct stream *s, struct span rest)
-{
-	if (rest.len == 0) {
-		drop_kept(s);
-		return;
-	}
-	if (s->kept != NULL && rest.p >= s->kept->data && rest.p <= s->kept->data + s->kept->cap) {
-		s->kept_at = (uint32_t)(rest.p - s->kept->data);
-		s->kept_len = (uint32_t)rest.len;
-		if (s->kept->used < s->kept->cap || !wants_own_chunk(s, rest.len))
-			return;
-	}
-	struct chunk *chunk = chunk_new(s->loop->pool, capacity_for(s, rest.len));
-
-	memcpy(chunk->data, rest.p, rest.len);
-	chunk->used = (uint32_t)rest.len;
-	drop_kept(s);
-	s->kept = chunk;
-	s->kept_at = 0;
-	s->kept_len = (uint32_t)rest.len;
-}
-
-static void deliver(struct stream *s, struct chunk *chunk, struct span bytes)
-{
-	chunk_ref(chunk); /* the owner may close the stream, and with it its kept chunk */
-	s->expect = 0;
-	size_t took = s->events->on_bytes(s->owner, chunk, bytes);
-	if (!s->closing && !s->finishing)
-		keep(s, span_skip(bytes, took));
-	chunk_unref(chunk);
-}
-
-/* Is the kept chunk the place to read on into? Otherwise its few bytes are carried over. */
-static bool reads_into_kept(const struct stream *s)
-{
-	return s->kept != NULL && s->kept_len > 0 &&
-	       (s->kept_len > CARRY_MAX || s->kept->cap > CHUNK_READ_MIN) &&
-	       s->kept->cap > s->kept->used;
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
-	struct stream *s = handle->data;
-	struct chunk *chunk;
-
-	(void)suggested;
-	if (s->finishing) {
-		*buf = uv_buf_init(s->loop->scratch, LOOP_SCRATCH);
-	} else if (reads_into_kept(s)) {
-		chunk = s->kept;
-		*buf = uv_buf_init(chunk->data + chunk->used, chunk->cap - chunk->used);
-	} else if (s->kept == NULL && s->expect > CHUNK_SIZE) {
-		/* A long body that is passed on as it comes. */
-		s->kept = chunk = chunk_new(s->loop->pool, CHUNK_BODY);
-		s->kept_at = s->kept_len = 0;
-		*buf = uv_buf_init(chunk->data, chunk->cap);
-	} else if (s->kept != NULL && s->kept_len == 0) {
-		chunk = s->kept;
-		*buf = uv_buf_init(chunk->data + chunk->used, chunk->cap - chunk->used);
-	} else {
-		chunk = chunk_pool_reading(s->loop->pool);
-		uint32_t at = chunk->used + s->kept_len;
-		*buf = uv_buf_init(chunk->data + at, chunk->cap - at);
-	}
-}
-
-/* n bytes have come to where on_alloc pointed. */
-static void take_in(struct stream *s, uint32_t n)
-{
-	struct chunk *chunk = s->kept;
-
-	if (chunk != NULL && (s->kept_len == 0 || reads_into_kept(s))) {
-		uint32_t len = s->kept_len + n;
-
-		chunk->used += n;
-		s->kept_at = chunk->used - len;
-		s->kept_len = len;
-		deliver(s, chunk, span_make(chunk->data + s->kept_at, len));
-		return;
-	}
-	chunk = s->loop->pool->reading;
-	char *to = chunk->data + chunk->used;
-	uint32_t len = s->kept_len + n;
-	if (s->kept_len > 0)
-		memcpy(to, s->kept->data + s->kept_at, s->kept_len);
-	drop_kept(s);
-	chunk->used += len;
-	deliver(s, chunk, span_make(to, len));
-}
-
-static void end(struct stream *s, int err)
-{
-	if (s->closing || s->ended)
-		return;
-	s->ended = true;
-	if (err != UV_EOF)
-		s->connected = false;
-	uv_read_stop(&s->uv.stream);
-	if (s->finishing && (err != UV_EOF || chain_is_empty(&s->out)))
-		stream_close(s);
-	else if (!s->finishing)
-		s->events->on_end(s->owner, err);
-}
-
-static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
-{
-	struct stream *s = uv->data;
-
-	(void)buf;
-	if (n < 0)
-		end(s, (int)n);
-	else if (n > 0 && !s->finishing)
-		take_in(s, (uint32_t)n);
-}
-
-void stream_deliver_again(struct stream *s)
-{
-	if (s->kept_len > 0 && !s->finishing && !s->paused)
-		deliver(s, s->kept, span_make(s->kept->data + s->kept_at, s->kept_len));
-}
-
-void stream_expect(struct stream *s, uint64_t n)
-{
-	s->expect = n;
-}
-
-void stream_pause(struct stream *s)
-{
-	if (!s->paused && s->connected && !s->ended)
-		uv_read_stop(&s->uv.stream);
-	s->paused = true;
-}
-
-void stream_resume(struct stream *s)
-{
-	if (!s->paused || s->closing)
-		return;
-	s->paused = false;
-	if (s->connected && !s->ended)
-		uv_read_start(&s->uv.stream, on_alloc, on_read);
-	if (s->kept_len > 0 && !s->is_again) {
-		s->is_again = true;
-		s->loop->n_again++;
-		TAILQ_INSERT_TAIL(&s->loop->again, s, again_link);
-	}
-}
 
 /* ------------------------------------------------------------------ writing */
 
@@ -237,7 +55,8 @@ static int write_out(struct stream *s)
 	size_t bytes;
 
 	while (!chain_is_empty(&s->out)) {
-		int n = chain_gather(&s->out, iov, FLUSH_IOV, s->loop->scratch, LOOP_SCRATCH, &bytes);
+		int n = chain_gather(&s->out, iov, FLUSH_IOV, s->loop->scratch, LOOP_SCRATCH,
+				     &bytes);
 		int r = uv_try_write(&s->uv.stream, (uv_buf_t *)iov, (unsigned)n);
 
 		if (r > 0)
@@ -268,7 +87,7 @@ static void begin_linger(struct stream *s)
 	shutdown(fd, SHUT_WR);
 	s->linger = timer_new(s->loop, on_linger_over, s);
 	timer_start(s->linger, LINGER_MS);
-	uv_read_start(&s->uv.stream, on_alloc, on_read);
+	stream_start_reading(s);
 }
 
 void stream_flush(struct stream *s)
@@ -281,7 +100,7 @@ void stream_flush(struct stream *s)
 	if (err != 0 && s->finishing)
 		stream_close(s);
 	else if (err != 0)
-		end(s, err);
+		stream_end(s, err);
 	if (!s->closing && s->written != before && s->events->on_written != NULL && !s->finishing)
 		s->events->on_written(s->owner);
 	if (!s->closing && s->finishing && chain_is_empty(&s->out))
@@ -301,7 +120,7 @@ static void on_writable(uv_write_t *req, int status)
 		if (s->finishing)
 			stream_close(s);
 		else
-			end(s, status);
+			stream_end(s, status);
 		return;
 	}
 	took(s, n);
@@ -363,7 +182,7 @@ void stream_close(struct stream *s)
 		TAILQ_REMOVE(&s->loop->again, s, again_link);
 		s->loop->n_again--;
 	}
-	drop_kept(s);
+	stream_drop_kept(s);
 	chain_clear(s->loop->pool, &s->out);
 	timer_free(s->linger);
 	if (s->connecting != NULL)
@@ -376,7 +195,7 @@ void stream_finish(struct stream *s)
 	if (s == NULL || s->closing || s->finishing)
 		return;
 	s->finishing = true;
-	drop_kept(s);
+	stream_drop_kept(s);
 	stream_flush_soon(s);
 }
 
@@ -408,7 +227,7 @@ void stream_connected(struct stream *s, int err)
 		uv_tcp_keepalive(&s->uv.tcp, 1, KEEPALIVE_S);
 	}
 	if (err == 0 && !s->paused)
-		uv_read_start(&s->uv.stream, on_alloc, on_read);
+		stream_start_reading(s);
 	s->events->on_connected(s->owner, err);
 	if (!s->closing && s->connected)
 		stream_flush_soon(s);
@@ -427,9 +246,11 @@ struct stream *stream_accept(struct loop *loop, int fd, bool is_unix,
 	int err = is_unix ? uv_pipe_open(&s->uv.pipe, fd) : uv_tcp_open(&s->uv.tcp, fd);
 	if (err == 0) {
 		s->connected = true;
-		if (!is_unix)
+		if (!is_unix) {
 			uv_tcp_nodelay(&s->uv.tcp, 1);
-		err = uv_read_start(&s->uv.stream, on_alloc, on_read);
+			uv_tcp_keepalive(&s->uv.tcp, 1, KEEPALIVE_S);
+		}
+		err = stream_start_reading(s);
 	}
 	if (err != 0) {
 		if (!s->connected)

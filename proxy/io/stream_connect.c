@@ -92,7 +92,8 @@ static void look_up(struct connecting *c, const char *host, uint16_t port)
 	snprintf(service, sizeof(service), "%u", (unsigned)port);
 	c->uv.lookup.data = c;
 	c->looking_up = true;
-	int err = uv_getaddrinfo(&c->stream->loop->uv, &c->uv.lookup, on_lookup, host, service, &hints);
+	int err = uv_getaddrinfo(&c->stream->loop->uv, &c->uv.lookup, on_lookup, host, service,
+				 &hints);
 	if (err != 0) {
 		c->looking_up = false;
 		fail_soon(c, err);

@@ -80,8 +80,8 @@ static void assign_keys(struct request *request, const struct command_bytes *com
 
 	make_key_map(request, keys->count);
 	for (uint32_t i = 0; i < keys->count; i++) {
-		struct span key = parsed_arg(command->parsed, command->start,
-					     keys->first + i * keys->step);
+		struct span key =
+			parsed_arg(command->parsed, command->start, keys->first + i * keys->step);
 		const struct shard *shard =
 			route_key(request->pool, key, engine->digest, &engine->rng);
 		struct call *part = engine->part_of[shard->index];
@@ -159,8 +159,8 @@ static void write_mc_part(struct request *request, struct call *part,
 {
 	const struct arg *args = command->parsed->args->v;
 	const struct arg *last = &args[keys->first - 1];
-	struct span words = span_make(command->start + args[0].at,
-				      last->at + last->len - args[0].at);
+	struct span words =
+		span_make(command->start + args[0].at, last->at + last->len - args[0].at);
 
 	append_piece(request, part, command, words);
 	for (uint32_t i = 0; i < part->n_keys; i++) {

@@ -174,8 +174,8 @@ static void merge_first(struct request *request)
 void merge(struct request *request)
 {
 	static void (*const merges[])(struct request *) = {
-		[MERGE_NONE] = merge_first,   [MERGE_ARRAY] = merge_array,
-		[MERGE_SUM] = merge_sum,      [MERGE_ALL_OK] = merge_first,
+		[MERGE_NONE] = merge_first,    [MERGE_ARRAY] = merge_array,
+		[MERGE_SUM] = merge_sum,       [MERGE_ALL_OK] = merge_first,
 		[MERGE_VALUES] = merge_values, [MERGE_STATS] = merge_stats,
 	};
 	uint8_t how = request->command->merge;

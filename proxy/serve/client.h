@@ -40,10 +40,10 @@ struct client {
 	uint64_t swallow; /* bytes of input to drop before the next command */
 	uint64_t id;
 	uint64_t connected_us, active_us;
-	char *name;       /* CLIENT SETNAME, or NULL */
-	bool ended;       /* the peer sends no more */
-	bool blocked;     /* not read until there is room again */
-	bool closing;     /* no command is taken any more: close once all is answered */
+	char *name;   /* CLIENT SETNAME, or NULL */
+	bool ended;   /* the peer sends no more */
+	bool blocked; /* not read until there is room again */
+	bool closing; /* no command is taken any more: close once all is answered */
 	bool gone;
 	struct deferred freeing;
 };
@@ -56,17 +56,5 @@ void client_close(struct client *client);
 
 /* Take no more commands; close once what was taken is answered and sent. */
 void client_close_after_replies(struct client *client);
-
-/* Close those that have been idle for longer than their pool allows. */
-void clients_close_idle(struct clients *clients);
-
-/* Close the one that holds most bytes, sent in part or unread: the memory limit is reached. */
-void clients_close_slowest(struct clients *clients);
-
-/* Take no more commands from anyone; on_empty is told when all have gone. */
-void clients_drain(struct clients *clients);
-
-/* Close all now. */
-void clients_close_all(struct clients *clients);
 
 #endif

@@ -35,7 +35,8 @@ static void reject(struct request *request, struct span line)
 static void append_words(struct text *text, struct span words)
 {
 	for (size_t i = 0; i < words.len && i < ECHO_MAX; i++)
-		text_printf(text, "%c", words.p[i] == '\r' || words.p[i] == '\n' ? ' ' : words.p[i]);
+		text_printf(text, "%c",
+			    words.p[i] == '\r' || words.p[i] == '\n' ? ' ' : words.p[i]);
 }
 
 /* As redis-server words it: clients look for this text. */
@@ -59,7 +60,8 @@ static void reject_unknown(struct request *request, const struct command_bytes *
 static void reject_arity(struct request *request, const char *name)
 {
 	char line[128];
-	int n = snprintf(line, sizeof(line), "-ERR wrong number of arguments for '%s' command", name);
+	int n = snprintf(line, sizeof(line), "-ERR wrong number of arguments for '%s' command",
+			 name);
 
 	reject(request, span_make(line, (size_t)n));
 }
@@ -92,8 +94,7 @@ static const struct shard *common_shard(struct request *request,
 		return NULL;
 	}
 	for (uint32_t i = 0; i < engine->keys.n; i++) {
-		struct span key =
-			parsed_arg(command->parsed, command->start, engine->keys.v[i].at);
+		struct span key = parsed_arg(command->parsed, command->start, engine->keys.v[i].at);
 		const struct shard *its =
 			route_key(request->pool, key, engine->digest, &engine->rng);
 
@@ -126,7 +127,8 @@ static void start_keyed(struct client *client, struct request *request,
 	const struct shard *shard;
 
 	(void)client;
-	if (likely(row->n_specs == 1 && spec->kind == KEYS_KIND_RANGE && spec->first == spec->last)) {
+	if (likely(row->n_specs == 1 && spec->kind == KEYS_KIND_RANGE &&
+		   spec->first == spec->last)) {
 		struct span key =
 			parsed_arg(command->parsed, command->start, (uint32_t)spec->first);
 
@@ -157,8 +159,7 @@ static void start_split(struct client *client, struct request *request,
 	}
 	if (keys.count == 1)
 		start_single(request, command,
-			     route_key(request->pool,
-				       parsed_arg(p, command->start, keys.first),
+			     route_key(request->pool, parsed_arg(p, command->start, keys.first),
 				       request->engine->digest, &request->engine->rng));
 	else
 		fanout_start(request, command, &keys);

@@ -204,8 +204,8 @@ struct local {
 };
 
 static const struct local resp_locals[] = {
-	{"ping", resp_ping},	 {"echo", resp_echo},	{"quit", resp_quit},
-	{"select", resp_select}, {"hello", resp_hello}, {"reset", resp_reset},
+	{"ping", resp_ping},	    {"echo", resp_echo},      {"quit", resp_quit},
+	{"select", resp_select},    {"hello", resp_hello},    {"reset", resp_reset},
 	{"command", reply_command}, {"client", reply_client},
 };
 

@@ -9,8 +9,7 @@
 #include "serve/client.h"
 
 /* Answer a SPLIT_LOCAL command; the request is finished when this returns. */
-void local_run(struct client *client, struct request *request,
-	       const struct command_bytes *command);
+void local_run(struct client *client, struct request *request, const struct command_bytes *command);
 
 /* Answer a SPLIT_ALL command where it is about the proxy itself (stats proxy): true if it was. */
 NODISCARD bool local_answers(struct client *client, struct request *request,

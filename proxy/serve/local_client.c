@@ -78,7 +78,8 @@ static void client_info(struct client *client, struct request *request,
 			 (unsigned long long)(now - client->active_us) / 1000000,
 			 (unsigned long long)stream_unsent(client->stream));
 
-	reply_bulk(request, span_make(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
+	reply_bulk(request,
+		   span_make(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
 }
 
 void reply_client(struct client *client, struct request *request,
@@ -89,7 +90,7 @@ void reply_client(struct client *client, struct request *request,
 		uint32_t n_args; /* CLIENT and its name counted */
 		void (*run)(struct client *, struct request *, const struct command_bytes *);
 	} subcommands[] = {
-		{"id", 2, client_id},	       {"getname", 2, client_getname},
+		{"id", 2, client_id},		{"getname", 2, client_getname},
 		{"setname", 3, client_setname}, {"setinfo", 4, client_setinfo},
 		{"info", 2, client_info},
 	};

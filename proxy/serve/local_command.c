@@ -146,9 +146,9 @@ static void command_getkeys(struct request *request, const struct command_bytes 
 	}
 	const char *error = resp_request_keys(&parsed, command->start, keys);
 	if (error != NULL || keys->n == 0) {
-		reply_error(request, "-ERR %s", error != NULL
-							? "Invalid arguments specified for command"
-							: "The command has no key arguments");
+		reply_error(request, "-ERR %s",
+			    error != NULL ? "Invalid arguments specified for command"
+					  : "The command has no key arguments");
 		return;
 	}
 	reply_header(request, '*', keys->n);
@@ -164,8 +164,8 @@ void reply_command(struct client *client, struct request *request,
 		uint32_t n_min; /* COMMAND and its name counted */
 		void (*run)(struct request *, const struct command_bytes *);
 	} subcommands[] = {
-		{"count", 2, command_count}, {"list", 2, command_list},
-		{"info", 2, command_info},   {"docs", 2, command_docs},
+		{"count", 2, command_count},	 {"list", 2, command_list},
+		{"info", 2, command_info},	 {"docs", 2, command_docs},
 		{"getkeys", 3, command_getkeys},
 	};
 	struct span sub = reply_arg(command, 1);

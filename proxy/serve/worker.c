@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "core/limits.h"
 #include "io/mailbox.h"
-#include "serve/client.h"
+#include "serve/clients.h"
 
 enum letter_kind { LETTER_ADOPT, LETTER_DRAIN, LETTER_STOP };
 
@@ -150,8 +150,8 @@ static void post(struct worker *worker, struct letter letter)
 
 void worker_adopt(struct worker *worker, uint16_t pool, int fd, bool is_unix)
 {
-	post(worker, (struct letter){
-			     .kind = LETTER_ADOPT, .pool = pool, .fd = fd, .is_unix = is_unix});
+	post(worker,
+	     (struct letter){.kind = LETTER_ADOPT, .pool = pool, .fd = fd, .is_unix = is_unix});
 }
 
 void worker_drain(struct worker *worker)

@@ -1,0 +1,71 @@
+#include "serve/clients.h"
+
+void clients_close_idle(struct clients *clients)
+{
+	uint64_t now = loop_now_us(clients->engine->loop);
+	struct client *client, *next;
+
+	for (client = TAILQ_FIRST(&clients->list); client != NULL; client = next) {
+		uint64_t idle_us = (uint64_t)client->pool->settings.idle_ms * 1000;
+
+		next = TAILQ_NEXT(client, link);
+		if (idle_us == 0 || client->in_flight > 0 || now - client->active_us < idle_us)
+			continue;
+		stat_add(&clients->engine->stats->counter[STAT_CLIENTS_IDLE], 1);
+		client_close(client);
+	}
+}
+
+/* Bytes that wait for the client to send more, to read, or behind another reply of it. */
+static uint64_t held_bytes(const struct client *client)
+{
+	uint64_t held = stream_held(client->stream);
+	const struct request *request;
+
+	TAILQ_FOREACH(request, &client->requests, order)
+	{
+		held += request->reply.bytes;
+		for (const struct call *part = request->parts; part != NULL; part = part->next)
+			held += part->reply.bytes;
+	}
+	return held;
+}
+
+void clients_close_slowest(struct clients *clients)
+{
+	struct client *client, *slowest = NULL;
+	uint64_t most = 0;
+
+	TAILQ_FOREACH(client, &clients->list, link)
+	{
+		uint64_t held = held_bytes(client);
+
+		if (held > most) {
+			most = held;
+			slowest = client;
+		}
+	}
+	if (slowest == NULL)
+		return;
+	stat_add(&clients->engine->stats->counter[STAT_CLIENTS_SLOW], 1);
+	client_close(slowest);
+}
+
+void clients_drain(struct clients *clients)
+{
+	struct client *client, *next;
+
+	clients->draining = true;
+	if (clients->n == 0)
+		clients->on_empty(clients->on_empty_arg);
+	for (client = TAILQ_FIRST(&clients->list); client != NULL; client = next) {
+		next = TAILQ_NEXT(client, link);
+		client_close_after_replies(client);
+	}
+}
+
+void clients_close_all(struct clients *clients)
+{
+	while (!TAILQ_EMPTY(&clients->list))
+		client_close(TAILQ_FIRST(&clients->list));
+}

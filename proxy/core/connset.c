@@ -1,5 +1,6 @@
 #include "core/connset.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ static const char *const fault_texts[] = {
 	[FAULT_ERROR_ANSWER] = "%s answers with an error (a password, or still loading?)",
 	[FAULT_GARBAGE] = "%s answers out of protocol",
 	[FAULT_CLOSED] = "%s closed the connection",
+	[FAULT_RESET] = "%s reset the connection",
 	[FAULT_REQUEST_TIMEOUT] = "%s did not answer in time",
 };
 
@@ -135,13 +137,22 @@ void connset_on_connected(struct upstream *up, int err)
 		fail(up, err, CALL_NOT_SENT);
 }
 
+/* What to say of a connection that stood and broke. */
+static int fault_of(enum call_result result, int err)
+{
+	if (result == CALL_GARBAGE)
+		return FAULT_GARBAGE;
+	if (result == CALL_TIMEOUT)
+		return FAULT_REQUEST_TIMEOUT;
+	if (err == STREAM_EOF)
+		return FAULT_CLOSED;
+	return err == -ECONNRESET || err == -EPIPE ? FAULT_RESET : err;
+}
+
 void connset_on_broken(struct upstream *up, enum call_result result, int err)
 {
-	int fault = result == CALL_GARBAGE   ? FAULT_GARBAGE
-		    : result == CALL_TIMEOUT ? FAULT_REQUEST_TIMEOUT
-		    : err == STREAM_EOF	     ? FAULT_CLOSED
-					     : err;
 	uint64_t now = loop_now_us(up->engine->loop);
+	int fault = fault_of(result, err);
 
 	if (up->state == UPSTREAM_READY && now - up->ready_us >= LASTED_US)
 		lose(up, fault, result);

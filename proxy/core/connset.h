@@ -27,6 +27,7 @@ enum connset_fault {
 	FAULT_ERROR_ANSWER,   /* answered with an error: password wanted, still loading, ... */
 	FAULT_GARBAGE,	      /* answered out of protocol */
 	FAULT_CLOSED,	      /* closed by the server */
+	FAULT_RESET,	      /* reset by the server, or on the way to it */
 	FAULT_REQUEST_TIMEOUT /* a request was not answered in time */
 };
 

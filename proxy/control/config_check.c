@@ -93,6 +93,15 @@ static bool refuse_twice(const struct checker *checker, struct named *v, size_t 
 	return all_differ;
 }
 
+/* Does a setting of the file's top stand behind the pools? */
+static bool is_after_pools(const struct checker *checker, const void *field)
+{
+	const struct tree_node *node = field_map_find(checker->fields, field);
+	const struct tree_node *pools = field_map_find(checker->fields, &checker->config->pools);
+
+	return node != NULL && pools != NULL && node->place.line > pools->place.line;
+}
+
 static void check_listens(const struct checker *checker)
 {
 	const struct config *config = checker->config;
@@ -101,15 +110,17 @@ static void check_listens(const struct checker *checker)
 	for (size_t i = 0; i < config->n_pools; i++)
 		total += config->pools[i].listen.n;
 	struct named *v = alloc_zeroed(total, sizeof(v[0]));
-	if (config->admin_listen != NULL) {
-		v[n] = (struct named){canonical(config->admin_listen), &config->admin_listen, n};
-		n++;
-	}
 	for (size_t i = 0; i < config->n_pools; i++) {
 		const struct string_list *listen = &config->pools[i].listen;
 
 		for (size_t j = 0; j < listen->n; j++, n++)
-			v[n] = (struct named){canonical(listen->v[j]), listen->v[j], n};
+			v[n] = (struct named){canonical(listen->v[j]), listen->v[j], n + 1};
+	}
+	if (config->admin_listen != NULL) {
+		const void *field = &config->admin_listen;
+		size_t order = is_after_pools(checker, field) ? n + 1 : 0;
+
+		v[n++] = (struct named){canonical(config->admin_listen), field, order};
 	}
 	refuse_twice(checker, v, n, "give each an address of its own");
 }

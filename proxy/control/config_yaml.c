@@ -186,7 +186,9 @@ static void read_key(struct reader *reader, const struct tree_node *node, struct
 		refuse_key(reader, node, target.scope, prefix);
 		return;
 	}
-	const struct setting *setting = schema_find(target.scope, path);
+	/* A dot is how messages write a section, not how files do. */
+	bool is_one_key = strchr(node->key, '.') == NULL;
+	const struct setting *setting = is_one_key ? schema_find(target.scope, path) : NULL;
 	if (setting != NULL)
 		read_setting(reader, node, setting, target.base);
 	else if (prefix[0] == '\0' && schema_is_section(target.scope, path))

@@ -15,7 +15,8 @@ FILE_MAX = {".c": 400, ".h": 150}
 COMMENTS = (12.0, 18.0)  # per cent of the lines that are not blank
 EXCUSE = "Long because"
 NOTES = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
-GLOBALS = {"base/log.c"}  # the files that may keep process-wide state
+# What may be process-wide: the log, and the rate limit that each of its call sites has.
+GLOBALS = re.compile(r"^base/log\.c:|:\w+\.site(\.\d+)?$")
 
 faults = []
 
@@ -98,7 +99,7 @@ def check_text(source):
 
 
 def check_globals(objects):
-    """How many writable objects the compiled files have; those in the wrong file are faults."""
+    """How many writable objects the compiled files have beside the log's; each is a fault."""
     count = 0
     for path in objects:
         match = re.search(r"proxy/(.*\.c)\.o$", path)
@@ -113,8 +114,8 @@ def check_globals(objects):
             # .data.rel.ro has its own section name and is constant once the program runs.
             if not row or re.search(r"\s\.data\.rel\.ro", line) or int(row[2], 16) == 0:
                 continue
-            count += 1
-            if module not in GLOBALS:
+            if not GLOBALS.search(f"{module}:{row[3]}"):
+                count += 1
                 fault("proxy/" + module, 1, f"mutable global {row[3]}")
     return count
 
@@ -153,7 +154,7 @@ def main():
           f"{longest[0]} ({longest[1]})")
     print(f"style: {len(paths)} files, {total} lines of source, {tested} of unit tests; longest file "
           f"{files[-1][1] if files else '-'} with {files[-1][0] if files else 0}")
-    print(f"style: comments on {share:.1f}% of the lines; {globals_count} mutable globals")
+    print(f"style: comments on {share:.1f}% of the lines; {globals_count} mutable globals beside the log")
     print(f"style: {len(faults)} faults")
     return 1 if faults else 0
 

@@ -93,6 +93,7 @@ STREAMS = [
     "set <K> 0 -1 1\r\nx\r\nget <K>\r\n", "get <K>\r\nversion\r\nquit\r\nversion\r\n",
     "version\nget a\n\nversion\r\n", "set <K> 0 0 2000000\r\n" + "a" * 2000000 + "\r\nversion\r\n",
     "set <K> 0 0 2000000 noreply\r\n" + "a" * 2000000 + "xxversion\r\n",
+    "set <K> 0 0 1\r\nx\r\nset <K> 0 0 1100000\r\n" + "a" * 1100000 + "\r\nget <K>\r\n",
     "set <K> 0 0 2000000\r\nabc\r\nversion\r\n", "add <K> 0 0 1048576\r\n" + "a" * 1048576 + "\r\n",
     "set <K> 0 0 600000\r\n" + "a" * 600000 + "xxversion\r\n",
     "set <K> 0 0 600000\r\n" + "a" * 600000 + "\r\nget <K>\r\n", "x" * 2049, "x" * 5000,

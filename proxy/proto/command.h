@@ -72,8 +72,8 @@ struct command {
 };
 
 /*
- * The row of the command named `name` (any case), or NULL. Cost: one hash, one comparison;
- * reads no memory but the table. Subcommands are not found here.
+ * The row of the command named `name` (RESP: in any case; memcached: as it is), or NULL. Cost:
+ * one hash, one comparison; reads no memory but the table. Subcommands are not found here.
  */
 const struct command *resp_command_find(struct span name);
 const struct command *mc_command_find(struct span name);

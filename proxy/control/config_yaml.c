@@ -160,9 +160,15 @@ static void read_pools(struct reader *reader, const struct tree_node *node);
 static void read_shards(struct reader *reader, const struct tree_node *node,
 			struct pool_spec *pool);
 
+/* Of a key that is given twice, which is an error already, the first counts. */
 static void read_setting(struct reader *reader, const struct tree_node *node,
 			 const struct setting *setting, void *base)
 {
+	bool gathers = setting->type == SETTING_POOLS || setting->type == SETTING_SHARDS ||
+		       setting->type == SETTING_ADDRESSES;
+
+	if (gathers && tree_get(node->parent, node->key) != node)
+		return;
 	remember(reader->fields, (char *)base + setting->offset, node);
 	if (setting->type == SETTING_POOLS)
 		read_pools(reader, node);

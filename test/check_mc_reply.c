@@ -165,6 +165,17 @@ START_TEST(a_great_value_is_passed_in_pieces)
 }
 END_TEST
 
+START_TEST(nothing_is_no_reply)
+{
+	struct frame frame = {0};
+	size_t took;
+
+	ck_assert_int_eq(mc_reply_scan(&frame, (struct span){NULL, 0}, &took), FRAME_MORE);
+	ck_assert_uint_eq(took, 0);
+	ck_assert_int_eq(frame.first, 0);
+}
+END_TEST
+
 Suite *mc_reply_suite(void)
 {
 	Suite *suite = suite_create("mc_reply");
@@ -175,6 +186,7 @@ Suite *mc_reply_suite(void)
 	tcase_add_test(tc, a_header_line_is_never_cut);
 	tcase_add_test(tc, a_line_has_8192_bytes_at_most);
 	tcase_add_test(tc, a_great_value_is_passed_in_pieces);
+	tcase_add_test(tc, nothing_is_no_reply);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -323,8 +323,9 @@ enum parse_result mc_request_parse(struct parse_state *state, struct span in,
 				   const struct parse_limits *limits, struct arg_list *args,
 				   struct parsed *out)
 {
-	struct span rest = span_skip(in, state->scanned);
-	const char *newline = rest.len > 0 ? memchr(rest.p, '\n', rest.len) : NULL;
+	size_t scanned = state->scanned;
+	const char *newline =
+		scanned < in.len ? memchr(in.p + scanned, '\n', in.len - scanned) : NULL;
 
 	*out = (struct parsed){.args = args};
 	args->n = 0;

@@ -1,0 +1,189 @@
+#include "data_path.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "core/connset.h"
+#include "core/request.h"
+
+static struct shard_spec shards[DATA_PATH_SHARDS] = {
+	{"a", "a:7000", 1},
+	{"b", "b:7001", 1},
+	{"c", "c:7002", 1},
+};
+
+static uint32_t or_usual(uint32_t value, uint32_t usual)
+{
+	return value != 0 ? value : usual;
+}
+
+static struct topology *build(const struct data_path_setup *setup)
+{
+	struct pool_spec spec = {.name = "pool",
+				 .protocol = (int)setup->protocol,
+				 .distribution = DIST_MODULA,
+				 .hash = HASH_MURMUR3,
+				 .shards = shards,
+				 .n_shards = DATA_PATH_SHARDS};
+	struct error error;
+
+	spec.settings = (struct pool_settings){
+		.connect_ms = 250,
+		.request_ms = or_usual(setup->request_ms, 1000),
+		.idle_ms = setup->idle_ms,
+		.clients = 10000,
+		.request = or_usual(setup->request, 64 << 20),
+		.output = setup->output != 0 ? setup->output : 64 << 20,
+		.in_flight = or_usual(setup->in_flight, 4096),
+		.connections = or_usual(setup->connections, 1),
+		.retries = !setup->no_retries,
+		.multiget_errors = setup->fail_multiget ? MULTIGET_FAIL : MULTIGET_PARTIAL,
+	};
+	struct topology *topology = topology_build(&spec, 1, 1, &error);
+	ck_assert_msg(topology != NULL, "%s", error.text);
+	return topology;
+}
+
+static void on_empty(void *arg)
+{
+	struct data_path *dp = arg;
+
+	dp->is_empty_told = true;
+}
+
+void data_path_begin(struct data_path *dp, struct data_path_setup setup)
+{
+	log_init(LOG_LEVEL_ERROR, false);
+	*dp = (struct data_path){.topology = build(&setup)};
+	dp->stats = stats_new(dp->topology);
+	dp->pool = &dp->topology->pools[0];
+	engine_init(&dp->engine, &(struct engine_setup){
+					 .topology = dp->topology,
+					 .all_stats = &dp->stats,
+					 .n_workers = 1,
+					 .memory = setup.memory != 0 ? setup.memory : 1 << 30,
+					 .seed = 42,
+				 });
+	dp->loop = dp->engine.loop;
+	dp->clients.engine = &dp->engine;
+	dp->clients.on_empty = on_empty;
+	dp->clients.on_empty_arg = dp;
+	TAILQ_INIT(&dp->clients.list);
+}
+
+void data_path_init(struct data_path *dp, struct data_path_setup setup)
+{
+	data_path_begin(dp, setup);
+	for (uint16_t i = 0; i < DATA_PATH_SHARDS; i++)
+		data_path_connect(dp, i);
+}
+
+/* Bytes of the chunks that the pool itself holds open. */
+static uint64_t open_bytes(const struct chunk_pool *pool)
+{
+	uint64_t bytes = 0;
+
+	if (pool->reading != NULL)
+		bytes += pool->reading->cap;
+	if (pool->writing != NULL)
+		bytes += pool->writing->cap;
+	return bytes;
+}
+
+void check_engine_is_empty(struct data_path *dp)
+{
+	const struct engine *engine = &dp->engine;
+
+	ck_assert_uint_eq(engine->requests.used, 0);
+	ck_assert_uint_eq(engine->calls.used, 0);
+	ck_assert_uint_eq(engine->chunks.segments.used, 0);
+	ck_assert_uint_eq(engine->chunks.bytes_out, open_bytes(&engine->chunks));
+	for (uint16_t i = 0; i < dp->pool->n_shards; i++) {
+		ck_assert_ptr_null(engine->part_of[i]);
+		for (uint32_t j = 0; j < engine->connsets[i].n; j++)
+			ck_assert(TAILQ_EMPTY(&engine->connsets[i].upstreams[j].fifo));
+	}
+	for (uint16_t i = 0; i < dp->stats->n_endpoints; i++)
+		ck_assert_uint_eq(stat_get(&dp->stats->endpoints[i].in_flight), 0);
+}
+
+void data_path_fini(struct data_path *dp)
+{
+	if (dp->close_clients != NULL)
+		dp->close_clients(dp);
+	fake_settle(dp->loop);
+	engine_shut(&dp->engine);
+	loop_run_out(dp->loop);
+	check_engine_is_empty(dp);
+	engine_fini(&dp->engine);
+	stats_free(dp->stats);
+	topology_unref(dp->topology);
+}
+
+struct fake_peer *data_path_server(struct data_path *dp, uint16_t shard)
+{
+	return fake_server(dp->loop, (uint16_t)(DATA_PATH_PORT + shard));
+}
+
+void data_path_connect(struct data_path *dp, uint16_t shard)
+{
+	struct fake_peer *server = data_path_server(dp, shard);
+	bool redis = dp->pool->protocol == PROTOCOL_REDIS;
+
+	fake_connect(server, 0);
+	fake_settle(dp->loop);
+	expect(server, redis ? "*1\r\n$4\r\nPING\r\n" : "version\r\n");
+	say(server, redis ? "+PONG\r\n" : "VERSION 1.6.18\r\n");
+}
+
+struct endpoint_stats *data_path_endpoint(struct data_path *dp, uint16_t shard)
+{
+	return &dp->stats->endpoints[dp->pool->shards[shard].primary->id];
+}
+
+uint64_t data_path_count(struct data_path *dp, enum stat_id id)
+{
+	return stat_get(&dp->stats->counter[id]);
+}
+
+void say_bytes(struct fake_peer *peer, struct span bytes)
+{
+	fake_send(peer, bytes);
+	fake_settle(peer->loop);
+}
+
+void say(struct fake_peer *peer, const char *text)
+{
+	say_bytes(peer, span_of(text));
+}
+
+/* Bytes as a C string would be written, for a message. */
+static const char *shown(struct span bytes, struct text *text)
+{
+	text_puts(text, "");
+	for (size_t i = 0; i < bytes.len && i < 1000; i++) {
+		if (bytes.p[i] == '\r' || bytes.p[i] == '\n')
+			text_puts(text, bytes.p[i] == '\r' ? "\\r" : "\\n");
+		else
+			text_printf(text, "%c", bytes.p[i]);
+	}
+	return text->p;
+}
+
+void expect_bytes(struct fake_peer *peer, struct span bytes)
+{
+	struct span got = fake_got(peer);
+	struct text is = {0}, should = {0};
+
+	if (!span_equal(got, bytes))
+		ck_abort_msg("got \"%s\" instead of \"%s\"", shown(got, &is),
+			     shown(bytes, &should));
+	fake_take(peer, got.len);
+}
+
+void expect(struct fake_peer *peer, const char *text)
+{
+	expect_bytes(peer, span_of(text));
+}

@@ -1,0 +1,101 @@
+/*
+ * data_path.h - common set-up of the data path's tests: an engine on the fake io, three shards.
+ *
+ *      test's clients <-> client ... request ... call ... upstream <-> test's servers
+ *
+ * Shards a, b and c are at a:7000, b:7001 and c:7002. Of the one-letter keys a, d, h, i, l are on
+ * shard a, b, f, g, k, m on b, and c, e, j, o on c.
+ * data_path.c needs core alone, data_path_request.c plan, data_path_client.c serve; a test of a
+ * lower layer leaves the upper ones alone. Includes: fake_io, core/engine, serve/client.
+ */
+#ifndef TEST_DATA_PATH_H
+#define TEST_DATA_PATH_H
+
+#include "core/engine.h"
+#include "fake_io.h"
+#include "serve/client.h"
+
+#define DATA_PATH_SHARDS 3
+#define DATA_PATH_PORT	 7000 /* of the first shard */
+
+/* What the pool of a test has otherwise than usual; zero: as usual. */
+struct data_path_setup {
+	enum pool_protocol protocol;
+	uint32_t request_ms;  /* 1000 */
+	uint32_t in_flight;   /* 4096 */
+	uint32_t connections; /* 1 */
+	uint32_t idle_ms;     /* off */
+	uint32_t request;     /* 64 MiB */
+	uint64_t output;      /* 64 MiB */
+	uint64_t memory;      /* 1 GiB */
+	bool no_retries;      /* else 1 */
+	bool fail_multiget;   /* else partial */
+};
+
+struct data_path {
+	struct topology *topology;
+	struct stats *stats;
+	struct engine engine;
+	struct loop *loop;
+	const struct pool *pool;
+	struct clients clients;
+	int next_fd;
+	bool is_empty_told;			     /* clients.on_empty has come */
+	void (*close_clients)(struct data_path *dp); /* NULL: there are none */
+};
+
+/* ---- data_path.c: the engine and its servers */
+
+/* Make it; the connections to the servers wait for fake_connect(). */
+void data_path_begin(struct data_path *dp, struct data_path_setup setup);
+
+/* The same, with every connection made and its first question answered. */
+void data_path_init(struct data_path *dp, struct data_path_setup setup);
+
+/* Check that nothing is left under way or in memory, then free all. */
+void data_path_fini(struct data_path *dp);
+
+/* No request, call, segment or chunk is in use, but for the chunks that the pool keeps open. */
+void check_engine_is_empty(struct data_path *dp);
+
+/* The newest connection to the server of a shard. */
+struct fake_peer *data_path_server(struct data_path *dp, uint16_t shard);
+
+/* Let a server's newest connection stand, and answer its first question. */
+void data_path_connect(struct data_path *dp, uint16_t shard);
+
+/* The counters of a shard's endpoint. */
+struct endpoint_stats *data_path_endpoint(struct data_path *dp, uint16_t shard);
+
+/* How often the worker's counter `id` has counted. */
+uint64_t data_path_count(struct data_path *dp, enum stat_id id);
+
+/* Send text and let everything come to rest. */
+void say(struct fake_peer *peer, const char *text);
+void say_bytes(struct fake_peer *peer, struct span bytes);
+
+/* The peer got exactly this since the last look, which takes it. */
+void expect(struct fake_peer *peer, const char *text);
+void expect_bytes(struct fake_peer *peer, struct span bytes);
+
+/* ---- data_path_request.c: requests without clients */
+
+/*
+ * A request of a command's words, started by the plan that its row names: "mget a b" as an array
+ * or, for memcached, "set a 0 0 1\r\nx" as it is. The test owns it.
+ */
+struct request *data_path_ask(struct data_path *dp, const char *words);
+
+/* It is finished with exactly this reply; it is freed. Or not finished yet. */
+void expect_reply(struct request *request, const char *text);
+void expect_waiting(const struct request *request);
+
+/* The words of a RESP command as an array, in a buffer that the next call overwrites. */
+const char *array_of(const char *words);
+
+/* ---- data_path_client.c: clients */
+
+/* A new client of the pool. */
+struct fake_peer *data_path_client(struct data_path *dp);
+
+#endif

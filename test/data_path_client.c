@@ -1,0 +1,25 @@
+#include "data_path.h"
+
+#include "serve/clients.h"
+
+/* As a worker does. */
+static void relieve(void *arg)
+{
+	struct data_path *dp = arg;
+
+	clients_close_slowest(&dp->clients);
+}
+
+static void close_clients(struct data_path *dp)
+{
+	clients_close_all(&dp->clients);
+}
+
+struct fake_peer *data_path_client(struct data_path *dp)
+{
+	dp->close_clients = close_clients;
+	dp->engine.relieve = relieve;
+	dp->engine.relieve_arg = dp;
+	client_accept(&dp->clients, dp->pool, ++dp->next_fd, false);
+	return fake_client(dp->loop, dp->next_fd);
+}

@@ -21,7 +21,7 @@
 #include "base/slab.h"
 
 #define CHUNK_SIZE     65536	    /* bytes of a standard chunk's data */
-#define CHUNK_BODY     (256 * 1024) /* bytes of a chunk for a long body */
+#define CHUNK_BODY     (128 * 1024) /* bytes of a chunk for a long body */
 #define CHUNK_READ_MIN 16384	    /* bytes of room below which `reading` is exchanged */
 
 struct chunk_pool;

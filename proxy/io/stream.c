@@ -11,6 +11,7 @@
 #include "io/loop_uv.h"
 
 #define FLUSH_IOV   64	/* entries of one write */
+#define FLUSH_EARLY   16384 /* bytes to a client that do not wait for the end of the turn */
 #define LINGER_MS   500 /* how long unread input of a finished stream is dropped */
 #define KEEPALIVE_S 60
 
@@ -90,10 +91,17 @@ static void begin_linger(struct stream *s)
 	stream_start_reading(s);
 }
 
+static void tell_written(struct stream *s)
+{
+	if (s->closing || s->finishing || s->told == s->written)
+		return;
+	s->told = s->written;
+	if (s->events->on_written != NULL)
+		s->events->on_written(s->owner);
+}
+
 void stream_flush(struct stream *s)
 {
-	uint64_t before = s->written;
-
 	if (!s->connected || s->blocked != NULL || s->closing)
 		return;
 	int err = write_out(s);
@@ -101,8 +109,7 @@ void stream_flush(struct stream *s)
 		stream_close(s);
 	else if (err != 0)
 		stream_end(s, err);
-	if (!s->closing && s->written != before && s->events->on_written != NULL && !s->finishing)
-		s->events->on_written(s->owner);
+	tell_written(s);
 	if (!s->closing && s->finishing && chain_is_empty(&s->out))
 		begin_linger(s);
 }
@@ -124,8 +131,7 @@ static void on_writable(uv_write_t *req, int status)
 		return;
 	}
 	took(s, n);
-	if (s->events->on_written != NULL && !s->finishing)
-		s->events->on_written(s->owner);
+	tell_written(s);
 	if (!s->closing)
 		stream_flush_soon(s);
 }
@@ -143,9 +149,35 @@ void stream_flush_soon(struct stream *s)
 	TAILQ_INSERT_TAIL(&s->loop->dirty[s->role], s, dirty_link);
 }
 
+/*
+ * Long replies leave at once, while the processor still has them in its cache and so that their
+ * chunk can take the next read. Anything out of the ordinary, a full socket or a broken one, is
+ * left for the flush at the end of the turn, and so is telling the owner.
+ */
+static void flush_early(struct stream *s)
+{
+	struct iovec iov[FLUSH_IOV];
+	size_t bytes;
+	int r = 1;
+
+	while (r > 0 && !chain_is_empty(&s->out)) {
+		int n = chain_gather(&s->out, iov, FLUSH_IOV, s->loop->scratch, LOOP_SCRATCH,
+				     &bytes);
+
+		r = uv_try_write(&s->uv.stream, (uv_buf_t *)iov, (unsigned)n);
+		if (r > 0)
+			took(s, (size_t)r);
+		if (r >= 0 && (size_t)r < bytes)
+			break;
+	}
+}
+
 void stream_write(struct stream *s, struct chain *bytes)
 {
 	chain_move(s->loop->pool, &s->out, bytes);
+	if (s->out.bytes >= FLUSH_EARLY && s->role == STREAM_CLIENT && s->connected &&
+	    s->blocked == NULL && !s->finishing && !s->closing)
+		flush_early(s);
 	stream_flush_soon(s);
 }
 

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "cli/cli.h"
 
 static const char *plural(size_t n)
@@ -23,7 +25,8 @@ int cli_check(int argc, char **argv)
 		return CLI_FAILED;
 	for (size_t i = 0; i < config->n_pools; i++)
 		shards += config->pools[i].n_shards;
-	printf("%s: ok: %zu pool%s, %zu shard%s\n", file, config->n_pools, plural(config->n_pools),
+	const char *name = strcmp(file, "-") == 0 ? "standard input" : file;
+	printf("%s: ok: %zu pool%s, %zu shard%s\n", name, config->n_pools, plural(config->n_pools),
 	       shards, plural(shards));
 	config_free(config);
 	return CLI_DONE;

@@ -79,8 +79,12 @@ int cli_route(int argc, char **argv)
 		return CLI_FAILED;
 	struct topology *topology = cli_topology(config, file);
 	const struct pool *pool = topology != NULL ? topology_pool(topology, argv[first]) : NULL;
+	int keys = first + 1;
+	/* By habit; what follows the pool is no option anyway. */
+	if (keys < argc && strcmp(argv[keys], "--") == 0)
+		keys++;
 	if (pool != NULL)
-		status = route_all(pool, argv + first + 1, (size_t)(argc - first - 1));
+		status = route_all(pool, argv + keys, (size_t)(argc - keys));
 	else
 		status = topology != NULL ? cli_no_pool(config, file, argv[first]) : CLI_FAILED;
 	if (topology != NULL)

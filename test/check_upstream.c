@@ -49,7 +49,7 @@ static void on_relieve(void *arg)
 static void begin(struct data_path_setup setup)
 {
 	data_path_init(&dp, setup);
-	server = data_path_server(&dp, 0);
+	server = dp.a;
 	n_done = n_relieved = 0;
 	dp.engine.relieve = on_relieve;
 }
@@ -78,12 +78,6 @@ static void ask_all(struct probe *probes, size_t n)
 	fake_settle(dp.loop);
 }
 
-static void end(void)
-{
-	check_engine_is_empty(&dp);
-	data_path_fini(&dp);
-}
-
 START_TEST(replies_go_to_the_calls_in_their_order)
 {
 	struct probe probes[3];
@@ -104,7 +98,7 @@ START_TEST(replies_go_to_the_calls_in_their_order)
 	ck_assert_str_eq(probes[1].reply, "17\r\n");
 	ck_assert_str_eq(probes[2].reply, "VALUE h 0 1\r\nx\r\nEND\r\n");
 	ck_assert_uint_eq(probes[2].call.values, 1);
-	end();
+	data_path_end(&dp);
 }
 END_TEST
 
@@ -125,7 +119,7 @@ START_TEST(every_split_of_the_replies_gives_the_same)
 		ck_assert_str_eq(probes[2].reply, "END\r\n");
 		check_engine_is_empty(&dp);
 	}
-	end();
+	data_path_end(&dp);
 }
 END_TEST
 
@@ -255,7 +249,7 @@ START_TEST(the_time_of_a_call_runs_from_its_own_queueing)
 	ck_assert_int_eq(probes[1].result, CALL_REPLY);
 	fake_advance_ms(dp.loop, 5000);
 	ck_assert_int_eq(server->state, FAKE_OPEN);
-	end();
+	data_path_end(&dp);
 }
 END_TEST
 
@@ -276,7 +270,7 @@ START_TEST(only_what_may_be_sent_again_is_kept_once_written)
 	ck_assert(chain_is_empty(&probes[1].call.bytes));
 	ck_assert(chain_is_empty(&probes[2].call.bytes));
 	say(server, "END\r\n1\r\nEND\r\n");
-	end();
+	data_path_end(&dp);
 }
 END_TEST
 
@@ -300,7 +294,7 @@ START_TEST(under_pressure_kept_bytes_let_go_of_their_chunk)
 	expect(server, "get a\r\n");
 	ck_assert_uint_eq(probe.call.bytes.bytes, 7);
 	say(server, "END\r\n");
-	end();
+	data_path_end(&dp);
 }
 END_TEST
 
@@ -323,7 +317,7 @@ START_TEST(a_long_reply_is_offered_in_pieces_and_a_short_one_not)
 	say(server, "\r\nEND\r\n");
 	ck_assert_int_eq(probes[1].result, CALL_REPLY);
 	free(body);
-	end();
+	data_path_end(&dp);
 }
 END_TEST
 
@@ -341,7 +335,7 @@ START_TEST(at_the_memory_limit_somebody_is_asked_to_go)
 	say(server, "\r\nEND\r\n");
 	ck_assert_int_eq(probe.result, CALL_REPLY);
 	free(body);
-	end();
+	data_path_end(&dp);
 }
 END_TEST
 
@@ -367,7 +361,7 @@ START_TEST(counts_calls_bytes_and_times)
 	ck_assert_uint_eq(stat_get(&stats->bytes_in) - in, 17);
 	ck_assert_uint_eq(stat_get(&stats->bytes_out) - out, 21);
 	ck_assert_uint_eq(stat_get(&stats->connects), 1);
-	end();
+	data_path_end(&dp);
 }
 END_TEST
 

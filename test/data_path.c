@@ -78,6 +78,9 @@ void data_path_init(struct data_path *dp, struct data_path_setup setup)
 	data_path_begin(dp, setup);
 	for (uint16_t i = 0; i < DATA_PATH_SHARDS; i++)
 		data_path_connect(dp, i);
+	dp->a = data_path_server(dp, 0);
+	dp->b = data_path_server(dp, 1);
+	dp->c = data_path_server(dp, 2);
 }
 
 /* Bytes of the chunks that the pool itself holds open. */
@@ -120,6 +123,13 @@ void data_path_fini(struct data_path *dp)
 	engine_fini(&dp->engine);
 	stats_free(dp->stats);
 	topology_unref(dp->topology);
+}
+
+void data_path_end(struct data_path *dp)
+{
+	fake_settle(dp->loop);
+	check_engine_is_empty(dp);
+	data_path_fini(dp);
 }
 
 struct fake_peer *data_path_server(struct data_path *dp, uint16_t shard)

@@ -38,6 +38,8 @@ struct data_path {
 	struct engine engine;
 	struct loop *loop;
 	const struct pool *pool;
+	struct fake_peer *a, *b, *c; /* the servers, as data_path_init() connected them */
+	struct fake_peer *client;    /* data_path_serve()'s */
 	struct clients clients;
 	int next_fd;
 	bool is_empty_told;			     /* clients.on_empty has come */
@@ -52,8 +54,11 @@ void data_path_begin(struct data_path *dp, struct data_path_setup setup);
 /* The same, with every connection made and its first question answered. */
 void data_path_init(struct data_path *dp, struct data_path_setup setup);
 
-/* Check that nothing is left under way or in memory, then free all. */
+/* Close everything, check that it leaves nothing in memory, and free all. */
 void data_path_fini(struct data_path *dp);
+
+/* The same for a test at whose end nothing is under way, which is checked before. */
+void data_path_end(struct data_path *dp);
 
 /* No request, call, segment or chunk is in use, but for the chunks that the pool keeps open. */
 void check_engine_is_empty(struct data_path *dp);
@@ -94,6 +99,11 @@ void expect_waiting(const struct request *request);
 const char *array_of(const char *words);
 
 /* ---- data_path_client.c: clients */
+
+/* data_path_init(), and a first client. */
+void data_path_serve(struct data_path *dp, struct data_path_setup setup);
+void data_path_serve_memcached(struct data_path *dp);
+void data_path_serve_redis(struct data_path *dp);
 
 /* A new client of the pool. */
 struct fake_peer *data_path_client(struct data_path *dp);

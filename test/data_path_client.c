@@ -23,3 +23,19 @@ struct fake_peer *data_path_client(struct data_path *dp)
 	client_accept(&dp->clients, dp->pool, ++dp->next_fd, false);
 	return fake_client(dp->loop, dp->next_fd);
 }
+
+void data_path_serve(struct data_path *dp, struct data_path_setup setup)
+{
+	data_path_init(dp, setup);
+	dp->client = data_path_client(dp);
+}
+
+void data_path_serve_memcached(struct data_path *dp)
+{
+	data_path_serve(dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED});
+}
+
+void data_path_serve_redis(struct data_path *dp)
+{
+	data_path_serve(dp, (struct data_path_setup){.protocol = PROTOCOL_REDIS});
+}

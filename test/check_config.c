@@ -29,31 +29,34 @@ static const char *told(const struct text *text)
 #define POOL "pools:\n  p:\n    protocol: redis\n    listen: a:1\n" /* 4 lines */
 #define TAIL "    shards: [b:1, b:2]\n"
 
-START_TEST(reads_every_setting)
+/* Every setting there is, each at another value than its default. */
+static const char every_setting[] =
+	"workers: 3\n"
+	"admin: {listen: 127.0.0.1:9601}\n"
+	"log: {level: warn, format: json}\n"
+	"shutdown_grace: 5s\n"
+	"memory: 512m\n"
+	"pools:\n"
+	"  p:\n"
+	"    protocol: redis\n"
+	"    listen: [127.0.0.1:6379, unix:/run/s]\n"
+	"    distribution: spymemcached\n"
+	"    hash: fnv1a_64\n"
+	"    hash_tag: \"{}\"\n"
+	"    key_prefix_ignored: \"app:\"\n"
+	"    node_string: \"{host}:{port}\"\n"
+	"    timeouts: {connect: 1ms, request: 2ms, idle: 3s}\n"
+	"    limits: {clients: 4, request: 5k, output: 6k, in_flight: 7}\n"
+	"    connections: 8\n"
+	"    retries: 9\n"
+	"    multiget_errors: fail\n"
+	"    shards:\n"
+	"      - cache:1\n"
+	"      - {name: b, primary: unix:/x, weight: 2}\n";
+
+START_TEST(reads_every_setting_of_the_file_and_pool)
 {
-	struct config *config =
-		parse("workers: 3\n"
-		      "admin: {listen: 127.0.0.1:9601}\n"
-		      "log: {level: warn, format: json}\n"
-		      "shutdown_grace: 5s\n"
-		      "memory: 512m\n"
-		      "pools:\n"
-		      "  p:\n"
-		      "    protocol: redis\n"
-		      "    listen: [127.0.0.1:6379, unix:/run/s]\n"
-		      "    distribution: spymemcached\n"
-		      "    hash: fnv1a_64\n"
-		      "    hash_tag: \"{}\"\n"
-		      "    key_prefix_ignored: \"app:\"\n"
-		      "    node_string: \"{host}:{port}\"\n"
-		      "    timeouts: {connect: 1ms, request: 2ms, idle: 3s}\n"
-		      "    limits: {clients: 4, request: 5k, output: 6k, in_flight: 7}\n"
-		      "    connections: 8\n"
-		      "    retries: 9\n"
-		      "    multiget_errors: fail\n"
-		      "    shards:\n"
-		      "      - cache:1\n"
-		      "      - {name: b, primary: unix:/x, weight: 2}\n");
+	struct config *config = parse(every_setting);
 
 	ck_assert_msg(config != NULL, "%s", told(&errors));
 	ck_assert_uint_eq(config->workers, 3);
@@ -73,6 +76,15 @@ START_TEST(reads_every_setting)
 	ck_assert_str_eq(pool->hash_tag, "{}");
 	ck_assert_str_eq(pool->key_prefix_ignored, "app:");
 	ck_assert_str_eq(pool->node_string, "{host}:{port}");
+	ck_assert_str_eq(told(&warnings), "");
+	config_free(config);
+}
+END_TEST
+
+START_TEST(reads_every_limit_and_shard)
+{
+	struct config *config = parse(every_setting);
+	const struct pool_spec *pool = config->pools;
 	const struct pool_settings *settings = &pool->settings;
 	ck_assert_uint_eq(settings->connect_ms, 1);
 	ck_assert_uint_eq(settings->request_ms, 2);
@@ -90,7 +102,6 @@ START_TEST(reads_every_setting)
 	ck_assert_uint_eq(pool->shards[0].weight, 1);
 	ck_assert_str_eq(pool->shards[1].name, "b");
 	ck_assert_uint_eq(pool->shards[1].weight, 2);
-	ck_assert_str_eq(told(&warnings), "");
 	config_free(config);
 }
 END_TEST
@@ -360,7 +371,8 @@ Suite *config_suite(void)
 
 	tcase_add_checked_fixture(tc, NULL, tear_down);
 	tcase_set_timeout(tc, 30);
-	tcase_add_test(tc, reads_every_setting);
+	tcase_add_test(tc, reads_every_setting_of_the_file_and_pool);
+	tcase_add_test(tc, reads_every_limit_and_shard);
 	tcase_add_test(tc, one_address_needs_no_list);
 	tcase_add_loop_test(tc, tells_what_is_wrong_and_where, 0, ARRAY_LEN(broken));
 	tcase_add_test(tc, tells_all_errors_in_one_go);

@@ -22,7 +22,7 @@ static int parse(int argc, char **argv, const char *letters, const char **file, 
 		{0},
 	};
 	/* Without -c in the letters, --config is unknown too. */
-	const struct option *known = file != NULL ? options : options + 1;
+	const struct option *known = strchr(letters, 'c') != NULL ? options : options + 1;
 	int option;
 
 	optind = 0; /* argv is another one than main's */
@@ -57,7 +57,9 @@ int cli_parse_file(int argc, char **argv, const char **file, int *status)
 
 int cli_parse_plain(int argc, char **argv, int *status)
 {
-	return parse(argc, argv, "+:h", NULL, status);
+	const char *none;
+
+	return parse(argc, argv, "+:h", &none, status);
 }
 
 struct config *cli_load(const char *file, bool with_warnings)

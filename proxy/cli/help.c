@@ -4,7 +4,8 @@
 #include "cli/cli.h"
 
 static const struct cli_text texts[] = {
-	{"run", "[-c FILE] | --memcached|--redis HOST:PORT,... [--listen ADDRESS] [--admin ADDRESS]",
+	{"run",
+	 "[-c FILE] | --memcached|--redis HOST:PORT,... [--listen ADDRESS] [--admin ADDRESS]",
 	 "serve; the default command",
 	 "  -c FILE                the configuration\n"
 	 "  --memcached HOST:PORT,...\n"

@@ -267,9 +267,12 @@ void nutcracker_read(const char *path, struct nutcracker *out, struct findings *
 		read_pool(node, &out->pools[out->n_pools++], findings);
 	if (findings->n_errors > 0)
 		return; /* names may be missing */
-	for (size_t i = 0; i < out->n_pools; i++)
-		qsort(out->pools[i].servers, out->pools[i].n_servers,
-		      sizeof(out->pools[i].servers[0]), by_name);
+	for (size_t i = 0; i < out->n_pools; i++) {
+		struct nutcracker_pool *pool = &out->pools[i];
+
+		if (pool->n_servers > 0)
+			qsort(pool->servers, pool->n_servers, sizeof(pool->servers[0]), by_name);
+	}
 }
 
 void nutcracker_free(struct nutcracker *nutcracker)

@@ -49,7 +49,7 @@ static char *canonical(const char *text)
 {
 	char out[ADDRESS_TEXT_MAX] = "";
 	struct address address;
-	struct error error;
+	struct error error = {0};
 
 	if (address_parse(text, 0, &address, &error) == 0)
 		address_format(&address, out);
@@ -73,7 +73,7 @@ static bool refuse_twice(const struct checker *checker, struct named *v, size_t 
 
 	qsort(v, n, sizeof(v[0]), by_name);
 	for (size_t i = 1; i < n; i++) {
-		struct error error;
+		struct error error = {0};
 		char path[TREE_PATH_MAX] = "another";
 
 		if (strcmp(v[i].name, v[first].name) != 0) {
@@ -176,7 +176,7 @@ static void check_hash(const struct checker *checker, const struct pool_spec *po
 static void check_memory(const struct checker *checker, const void *field, uint64_t bytes)
 {
 	char limit[VALUE_TEXT_MAX], memory[VALUE_TEXT_MAX];
-	struct error error;
+	struct error error = {0};
 
 	if (bytes <= checker->config->memory)
 		return;
@@ -189,7 +189,7 @@ static void check_memory(const struct checker *checker, const void *field, uint6
 /* Build the ring as the proxy would, so that what fails there is told here. */
 static void check_ring(const struct checker *checker, const struct pool_spec *pool)
 {
-	struct error error, head;
+	struct error error = {0}, head = {0};
 	struct topology *topology = topology_build(pool, 1, 0, &error);
 
 	if (topology == NULL) {

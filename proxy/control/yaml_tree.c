@@ -1,5 +1,6 @@
 #include "control/yaml_tree.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +227,7 @@ static void refuse_duplicate_keys(struct builder *builder, const struct tree_nod
 
 static void on_end(struct builder *builder)
 {
+	assert(builder->at != NULL);
 	if (builder->at->kind == TREE_MAP)
 		refuse_duplicate_keys(builder, builder->at);
 	builder->at = builder->at->parent;

@@ -17,17 +17,27 @@ struct view {
 	const struct topology *topology;
 	struct stats *const *stats; /* by worker; others write them while they are read */
 	uint16_t n_workers;
+	const struct stats *own; /* what the control thread counts itself; NULL: nothing */
 	time_t started;
 	bool draining;
 };
 
 /*
  * Can every pool serve? A pool can while at least one of its shards' endpoints is up on at least
- * one worker, and it does not drain. The reasons why not are appended to `why`, a line each.
+ * one worker, and it does not drain. The reasons why not are appended to `why`, a line each,
+ * unless it is NULL.
  */
 bool view_is_ready(const struct view *view, struct text *why);
 
 /* The state of an endpoint over all workers: the best that any of them sees. */
 enum endpoint_state view_endpoint_state(const struct view *view, uint16_t endpoint_id);
+
+/* Can this one pool serve? As view_is_ready has it. */
+bool view_pool_is_ready(const struct view *view, const struct pool *pool);
+
+/* Why an endpoint could not be reached last, in out; NULL if there was no trouble so far. */
+#define VIEW_ERROR_MAX 512 /* bytes */
+const char *view_endpoint_error(const struct view *view, const struct endpoint *endpoint,
+				char out[VIEW_ERROR_MAX]);
 
 #endif

@@ -1,0 +1,212 @@
+#include "control/status.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "core/stats_sum.h"
+#include "proto/command.h"
+
+#define P99	  0.99
+#define US_PER_MS 1000.0
+
+static const char *const protocol_names[] = {
+	[PROTOCOL_MEMCACHED] = "memcached",
+	[PROTOCOL_REDIS] = "redis",
+};
+
+/* jansson takes UTF-8 alone; configuration is, arguments of the command line may not be. */
+static json_t *string_of(const char *text)
+{
+	json_t *string = json_string(text);
+
+	return string != NULL ? string : json_string("(not UTF-8)");
+}
+
+static json_t *sum_of(const struct view *view, struct stats_subject subject, size_t offset)
+{
+	return json_integer((json_int_t)stats_sum(view->stats, view->n_workers, subject, offset));
+}
+
+static json_t *p99_of(const struct view *view, struct stats_subject subject, size_t offset)
+{
+	struct histogram merged = {0};
+
+	stats_merge(view->stats, view->n_workers, subject, offset, &merged);
+	return json_real((double)histogram_quantile(&merged, P99) / US_PER_MS);
+}
+
+static json_t *endpoint_object(const struct view *view, const struct endpoint *endpoint)
+{
+	const struct stats_subject subject = {STATS_OF_ENDPOINT, endpoint->pool, endpoint->id};
+	const char *state = endpoint_state_names[view_endpoint_state(view, endpoint->id)];
+	uint64_t errors = stats_failures(view->stats, view->n_workers, endpoint->id);
+	char buf[VIEW_ERROR_MAX];
+	const char *last_error = view_endpoint_error(view, endpoint, buf);
+
+	return json_pack("{so ss so so sI so so}", "address", string_of(endpoint->text), "state",
+			 state, "last_error",
+			 last_error != NULL ? string_of(last_error) : json_null(), "requests",
+			 sum_of(view, subject, offsetof(struct endpoint_stats, requests)), "errors",
+			 (json_int_t)errors, "in_flight",
+			 sum_of(view, subject, offsetof(struct endpoint_stats, in_flight)),
+			 "p99_ms",
+			 p99_of(view, subject, offsetof(struct endpoint_stats, upstream_us)));
+}
+
+static json_t *shards_array(const struct view *view, const struct pool *pool)
+{
+	json_t *shards = json_array();
+
+	for (uint16_t i = 0; i < pool->n_shards; i++) {
+		const struct shard *shard = &pool->shards[i];
+
+		json_array_append_new(shards,
+				      json_pack("{so sI so}", "name", string_of(shard->name),
+						"weight", (json_int_t)shard->weight, "endpoint",
+						endpoint_object(view, shard->primary)));
+	}
+	return shards;
+}
+
+/* Those that were used so far. */
+static json_t *commands_array(const struct view *view, const struct pool *pool)
+{
+	json_t *commands = json_array();
+	size_t n;
+	const struct command *table =
+		pool->protocol == PROTOCOL_REDIS ? resp_command_table(&n) : mc_command_table(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct stats_subject subject = {STATS_OF_COMMAND, pool->index, table[i].id};
+
+		if (!stats_has(view->stats, view->n_workers, subject))
+			continue;
+		json_array_append_new(
+			commands,
+			json_pack("{ss so so so}", "name", table[i].name, "requests",
+				  sum_of(view, subject, offsetof(struct command_stats, requests)),
+				  "errors",
+				  sum_of(view, subject, offsetof(struct command_stats, errors)),
+				  "p99_ms",
+				  p99_of(view, subject, offsetof(struct command_stats, total_us))));
+	}
+	return commands;
+}
+
+static json_t *pool_object(const struct view *view, const struct pool *pool)
+{
+	const struct stats_subject subject = {STATS_OF_POOL, pool->index, 0};
+
+	return json_pack("{so ss sb so ss ss so so}", "name", string_of(pool->name), "protocol",
+			 protocol_names[pool->protocol], "ready", view_pool_is_ready(view, pool),
+			 "clients", sum_of(view, subject, offsetof(struct pool_stats, clients)),
+			 "distribution", dist_name(pool->distribution), "hash",
+			 hash_name(pool->hash), "shards", shards_array(view, pool), "commands",
+			 commands_array(view, pool));
+}
+
+void status_render(const struct view *view, struct text *out)
+{
+	json_t *pools = json_array();
+
+	for (uint16_t i = 0; i < view->topology->n_pools; i++)
+		json_array_append_new(pools, pool_object(view, &view->topology->pools[i]));
+	json_t *root = json_pack("{ss sI sI sI sb sb so}", "version", SLIPRING_VERSION, "pid",
+				 (json_int_t)getpid(), "uptime_seconds",
+				 (json_int_t)(time(NULL) - view->started), "workers",
+				 (json_int_t)view->n_workers, "ready", view_is_ready(view, NULL),
+				 "draining", view->draining, "pools", pools);
+	char *json = json_dumps(root, JSON_REAL_PRECISION(6));
+
+	/* jansson gives NULL for no memory alone, as all that goes in is well-formed. */
+	if (json == NULL)
+		abort();
+	text_puts(out, json);
+	text_puts(out, "\n");
+	free(json);
+	json_decref(root);
+}
+
+static int read_shard(json_t *json, struct status_shard *out, json_error_t *error)
+{
+	json_t *last_error;
+	json_int_t requests, errors, in_flight;
+
+	if (json_unpack_ex(json, error, 0, "{ss s{ss ss so sI sI sI sF}}", "name", &out->name,
+			   "endpoint", "address", &out->address, "state", &out->state, "last_error",
+			   &last_error, "requests", &requests, "errors", &errors, "in_flight",
+			   &in_flight, "p99_ms", &out->p99_ms) != 0)
+		return -1;
+	out->last_error = json_string_value(last_error);
+	out->requests = (uint64_t)requests;
+	out->errors = (uint64_t)errors;
+	out->in_flight = (uint64_t)in_flight;
+	return 0;
+}
+
+static int read_pool(json_t *json, struct status_pool *out, json_error_t *error)
+{
+	json_t *shards;
+	json_int_t clients;
+	int ready;
+
+	if (json_unpack_ex(json, error, 0, "{ss ss sb sI ss ss so}", "name", &out->name, "protocol",
+			   &out->protocol, "ready", &ready, "clients", &clients, "distribution",
+			   &out->distribution, "hash", &out->hash, "shards", &shards) != 0)
+		return -1;
+	out->ready = ready;
+	out->clients = (uint64_t)clients;
+	out->n_shards = json_array_size(shards);
+	out->shards = alloc_zeroed(out->n_shards, sizeof(*out->shards));
+	for (size_t i = 0; i < out->n_shards; i++)
+		if (read_shard(json_array_get(shards, i), &out->shards[i], error) != 0)
+			return -1;
+	return 0;
+}
+
+static int read_all(struct status *out, json_error_t *error)
+{
+	json_t *pools;
+	json_int_t pid, uptime, workers;
+	int ready;
+
+	if (json_unpack_ex(out->document, error, 0, "{ss sI sI sI sb so}", "version", &out->version,
+			   "pid", &pid, "uptime_seconds", &uptime, "workers", &workers, "ready",
+			   &ready, "pools", &pools) != 0)
+		return -1;
+	out->pid = (uint64_t)pid;
+	out->uptime_seconds = (uint64_t)uptime;
+	out->workers = (uint64_t)workers;
+	out->ready = ready;
+	out->n_pools = json_array_size(pools);
+	out->pools = alloc_zeroed(out->n_pools, sizeof(*out->pools));
+	for (size_t i = 0; i < out->n_pools; i++)
+		if (read_pool(json_array_get(pools, i), &out->pools[i], error) != 0)
+			return -1;
+	return 0;
+}
+
+struct status *status_read(struct span json, struct error *error)
+{
+	struct status *status = alloc_zeroed(1, sizeof(*status));
+	json_error_t trouble;
+
+	status->document = json_loadb(json.p, json.len, 0, &trouble);
+	if (status->document != NULL && read_all(status, &trouble) == 0)
+		return status;
+	error_set(error, "not the status of a slipring: %s", trouble.text);
+	status_free(status);
+	return NULL;
+}
+
+void status_free(struct status *status)
+{
+	if (status == NULL)
+		return;
+	for (size_t i = 0; i < status->n_pools; i++)
+		free(status->pools[i].shards);
+	free(status->pools);
+	json_decref(status->document);
+	free(status);
+}

@@ -1,0 +1,65 @@
+#include "control/view.h"
+
+#include "core/connset.h"
+#include "core/stats_sum.h"
+
+enum endpoint_state view_endpoint_state(const struct view *view, uint16_t endpoint_id)
+{
+	return stats_endpoint_state(view->stats, view->n_workers, endpoint_id);
+}
+
+const char *view_endpoint_error(const struct view *view, const struct endpoint *endpoint,
+				char out[VIEW_ERROR_MAX])
+{
+	int fault = stats_endpoint_error(view->stats, view->n_workers, endpoint->id);
+
+	_Static_assert(VIEW_ERROR_MAX == CONNSET_WHY_MAX, "connset_fault_text() fills it");
+	return fault == 0 ? NULL : connset_fault_text(fault, endpoint, out);
+}
+
+bool view_pool_is_ready(const struct view *view, const struct pool *pool)
+{
+	if (view->draining)
+		return false;
+	for (uint16_t i = 0; i < pool->n_shards; i++)
+		if (view_endpoint_state(view, pool->shards[i].primary->id) == ENDPOINT_UP)
+			return true;
+	return false;
+}
+
+/* One shard's trouble stands for all: a reader who needs every one asks for the status. */
+static void say_why(const struct view *view, const struct pool *pool, struct text *why)
+{
+	char error[VIEW_ERROR_MAX];
+	const char *first = NULL;
+
+	for (uint16_t i = 0; i < pool->n_shards && first == NULL; i++)
+		first = view_endpoint_error(view, pool->shards[i].primary, error);
+	text_printf(why, "pool %s: none of its %u shards is up", pool->name,
+		    (unsigned)pool->n_shards);
+	if (first != NULL)
+		text_printf(why, " (%s)\n", first);
+	else
+		text_puts(why, " yet\n");
+}
+
+bool view_is_ready(const struct view *view, struct text *why)
+{
+	bool is_ready = true;
+
+	if (view->draining) {
+		if (why != NULL)
+			text_puts(why, "draining: the proxy is about to leave\n");
+		return false;
+	}
+	for (uint16_t i = 0; i < view->topology->n_pools; i++) {
+		const struct pool *pool = &view->topology->pools[i];
+
+		if (view_pool_is_ready(view, pool))
+			continue;
+		if (why != NULL)
+			say_why(view, pool, why);
+		is_ready = false;
+	}
+	return is_ready;
+}

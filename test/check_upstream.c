@@ -361,6 +361,8 @@ START_TEST(counts_calls_bytes_and_times)
 	ck_assert_uint_eq(stat_get(&stats->bytes_in) - in, 17);
 	ck_assert_uint_eq(stat_get(&stats->bytes_out) - out, 21);
 	ck_assert_uint_eq(stat_get(&stats->connects), 1);
+	ck_assert_uint_eq(stat_get(&stats->queue_us.sum_us), 3 * 20000);
+	ck_assert_uint_eq(stat_get(&stats->upstream_us.sum_us), 3 * 100000);
 	data_path_end(&dp);
 }
 END_TEST

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "route/endpoint.h"
 
 #define WAIT_S	    2
@@ -131,20 +132,31 @@ static int ask(int fd, const char *path, struct text *answer)
 	return read_all(fd, answer);
 }
 
+/* The status of "HTTP/1.x NNN ...", or 0 if the answer does not begin so. */
+static uint64_t status_of(const struct text *answer)
+{
+	const char *p = answer->p;
+	uint64_t status;
+
+	if (answer->len < strlen("HTTP/1.x NNN") || memcmp(p, "HTTP/1.", 7) != 0 || p[8] != ' ' ||
+	    !number_parse_u64(span_make(p + 9, 3), &status))
+		return 0;
+	return status;
+}
+
 /* Append the body of a whole answer of status 200. */
 static int take_body(const char *address, const struct text *answer, struct text *body,
 		     struct error *error)
 {
-	const char *head_end = answer->p != NULL ? strstr(answer->p, "\r\n\r\n") : NULL;
-	unsigned status;
+	uint64_t status = status_of(answer);
+	const char *head_end = status > 0 ? strstr(answer->p, "\r\n\r\n") : NULL;
 
-	if (head_end == NULL || sscanf(answer->p, "HTTP/1.%*1[01] %3u", &status) != 1)
+	if (head_end == NULL)
 		return error_set(error, "%s: what answers is not HTTP", address);
 	if (status != 200)
 		return error_set(error,
-				 "%s: answers with HTTP status %u: is it slipring's admin "
-				 "address?",
-				 address, status);
+				 "%s: answers with HTTP status %u: is it slipring's admin address?",
+				 address, (unsigned)status);
 	head_end += 4;
 	text_append(body, span_make(head_end, answer->len - (size_t)(head_end - answer->p)));
 	return 0;

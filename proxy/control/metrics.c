@@ -2,11 +2,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "core/stats_sum.h"
 #include "proto/command.h"
+
+#define STATM_MAX 256 /* bytes */
 
 enum family_type { GAUGE, COUNTER, HISTOGRAM };
 
@@ -261,18 +264,19 @@ static void add_plain(struct text *out, const char *name, const char *help, uint
 	text_printf(out, "slipring_%s %" PRIu64 "\n", name, value);
 }
 
-/* Bytes of memory the process holds; 0 where there is no /proc. */
+/* Bytes of memory the process holds: the second number of statm, in pages; 0 without /proc. */
 static uint64_t resident_bytes(void)
 {
 	FILE *file = fopen("/proc/self/statm", "re");
-	uint64_t pages = 0;
+	char line[STATM_MAX] = "", *rest = line;
 
 	if (file == NULL)
 		return 0;
-	if (fscanf(file, "%*u %" SCNu64, &pages) != 1)
-		pages = 0;
+	size_t len = fread(line, 1, sizeof(line) - 1, file);
 	fclose(file);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	line[len] = '\0';
+	strtoull(line, &rest, 10);
+	return strtoull(rest, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void add_process(struct page *page)

@@ -1,0 +1,199 @@
+"""Fixtures: real servers, scripted servers, the proxy, and a deadline for each test."""
+
+import os
+import random
+import signal
+
+import pytest
+
+import servers
+import slipring
+import wire
+
+TIMEOUT = 60 * int(os.environ.get("TEST_TIMEOUT_FACTOR", "1"))
+
+
+# -- the deadline ---------------------------------------------------------------------------------
+
+
+class DeadlineError(Exception):
+    """The test took longer than it may."""
+
+
+def with_deadline(item):
+    marker = item.get_closest_marker("timeout")
+    seconds = marker.args[0] if marker else TIMEOUT
+
+    def on_alarm(_number, _frame):
+        raise DeadlineError(f"no end after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(int(seconds))
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    yield from with_deadline(item)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    yield from with_deadline(item)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    yield from with_deadline(item)
+
+
+def pytest_report_header():
+    return f"slipring: {slipring.binary()}"
+
+
+# -- servers --------------------------------------------------------------------------------------
+
+
+def start_all(kind, count, **options):
+    started = [kind(**options) for _ in range(count)]
+    for server in started:
+        server.start()
+    return started
+
+
+@pytest.fixture(scope="session")
+def memcacheds():
+    """Three memcached and a fourth for direct comparison, kept for the whole run: never killed."""
+    started = start_all(servers.Memcached, 4)
+    yield started
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def redises():
+    """As memcacheds."""
+    started = start_all(servers.Redis, 4)
+    yield started
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture
+def own_servers():
+    """A factory of servers that the test may kill, pause and start again."""
+    started = []
+
+    def make(kind, count, **options):
+        some = start_all(kind, count, **options)
+        started.extend(some)
+        return some
+
+    yield make
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture
+def scripted():
+    """A factory of scripted servers: scripted("redis", 2)."""
+    made = []
+
+    def make(protocol, count=1, **options):
+        split = servers.split_resp if protocol == "redis" else servers.split_mc
+        some = [servers.Scripted(split, **options) for _ in range(count)]
+        made.extend(some)
+        return some
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+# -- the proxy ------------------------------------------------------------------------------------
+
+
+def proxy_factory(directory):
+    """A function that starts proxies, and the list of those it started."""
+    started = []
+
+    def make(pools=None, wait="readyz", arguments=None, **settings):
+        config = None
+        if pools is not None:
+            if "protocol" in pools:
+                pools = {"main": pools}
+            admin = {"listen": f"{servers.LOOPBACK}:{servers.free_port()}"}
+            config = {"workers": 1, "admin": admin, "shutdown_grace": "5s", **settings}
+            config["pools"] = pools
+        place = directory / f"proxy-{len(started)}"
+        started.append(slipring.Proxy(place, config, arguments, wait=None))
+        if wait and config:
+            started[-1].wait_ready(wait)
+        return started[-1]
+
+    return make, started
+
+
+def stop_all(started):
+    """Stop each even if one of them is a failure."""
+    failures = []
+    for proxy in started:
+        try:
+            proxy.stop()
+        except AssertionError as err:
+            failures.append(err)
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture
+def make_proxy(tmp_path):
+    """A factory of proxies: make_proxy(slipring.pool(...), workers=2)."""
+    make, started = proxy_factory(tmp_path)
+    yield make
+    stop_all(started)
+
+
+@pytest.fixture(scope="module")
+def module_proxy(tmp_path_factory):
+    """As make_proxy, for one proxy that a whole file of tests shares."""
+    make, started = proxy_factory(tmp_path_factory.mktemp("proxies"))
+    yield make
+    stop_all(started)
+
+
+@pytest.fixture
+def fresh():
+    """Keys that no other test uses: fresh() -> b"t-4711-1"."""
+    prefix, count = random.SystemRandom().randrange(1 << 40), iter(range(1 << 30))
+    return lambda: b"t%x-%d" % (prefix, next(count))
+
+
+@pytest.fixture
+def rng(request):
+    """Random, from a printed seed; SEED repeats it."""
+    seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"SEED={seed} ({request.node.name})")
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="module")
+def mc_proxy(module_proxy, memcacheds):
+    """One proxy over the three memcached; values up to 4 MiB."""
+    return module_proxy(slipring.pool("memcached", memcacheds[:3], limits={"request": "4m"}))
+
+
+@pytest.fixture(scope="module")
+def redis_proxy(module_proxy, redises):
+    """One proxy over the three Redis."""
+    return module_proxy(slipring.pool("redis", redises[:3]))
+
+
+@pytest.fixture
+def ring():
+    """Which of the shards a, b, c a key belongs to."""
+    return wire.Ring(["a", "b", "c"])

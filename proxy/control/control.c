@@ -265,6 +265,7 @@ static void init(struct control *control)
 	control->view = (struct view){
 		.topology = control->topology,
 		.stats = control->stats,
+		.own = control->stats[n],
 		.n_workers = n,
 		.started = time(NULL),
 	};

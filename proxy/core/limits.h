@@ -5,6 +5,10 @@
 #ifndef CORE_LIMITS_H
 #define CORE_LIMITS_H
 
+/* Bytes by which a RESP command may exceed limits.request, so that a value of just that size
+ * passes with its key and its framing. */
+#define COMMAND_FRAMING (64 * 1024)
+
 /* Bytes of replies waiting for a client's socket above which its next commands are not parsed:
  * a client that does not read must not make the proxy fetch more for it. */
 #define CLIENT_UNSENT_HIGH (1024 * 1024)

@@ -21,6 +21,21 @@ static void watch_deadline(struct upstream *up)
 	timer_start(up->timer, up->pool->settings.request_ms);
 }
 
+/* The first question on a connection is the proxy's own: it is not counted. */
+static bool is_request(const struct call *call)
+{
+	return call->request != NULL;
+}
+
+/* What became of a request. */
+static void count_result(struct upstream *up, const struct call *call, enum call_result result)
+{
+	if (!is_request(call))
+		return;
+	stat_add(&up->stats->in_flight, (uint64_t)-1);
+	stat_add(&up->stats->results[result], 1);
+}
+
 void upstream_send(struct upstream *up, struct call *call)
 {
 	struct chain *out = stream_out(up->stream);
@@ -36,8 +51,10 @@ void upstream_send(struct upstream *up, struct call *call)
 		up->unsent = call;
 	chain_share(&up->engine->chunks, out, &call->bytes);
 	stream_flush_soon(up->stream);
-	stat_add(&up->stats->requests, 1);
-	stat_add(&up->stats->in_flight, 1);
+	if (is_request(call)) {
+		stat_add(&up->stats->requests, 1);
+		stat_add(&up->stats->in_flight, 1);
+	}
 	watch_deadline(up);
 }
 
@@ -63,7 +80,8 @@ static void on_written(void *owner)
 		struct call *call = up->unsent;
 
 		call->sent_us = now;
-		histogram_add(&up->stats->queue_us, now - call->queued_us);
+		if (is_request(call))
+			histogram_add(&up->stats->queue_us, now - call->queued_us);
 		let_go_of_bytes(up->engine, call);
 		up->unsent = TAILQ_NEXT(call, fifo);
 	}
@@ -80,11 +98,11 @@ static void finish_oldest(struct upstream *up, struct call *call)
 		call->is_error = up->codec->is_error(chain_head(&call->reply));
 	call->values = up->frame.values;
 	up->frame = (struct frame){0};
-	stat_add(&up->stats->in_flight, (uint64_t)-1);
-	stat_add(&up->stats->results[CALL_REPLY], 1);
+	count_result(up, call, CALL_REPLY);
 	if (call->is_error)
 		stat_add(&up->stats->error_replies, 1);
-	histogram_add(&up->stats->upstream_us, now - (call->sent_us ? call->sent_us : now));
+	if (is_request(call))
+		histogram_add(&up->stats->upstream_us, now - (call->sent_us ? call->sent_us : now));
 	call->done(call, CALL_REPLY);
 }
 
@@ -167,8 +185,7 @@ void upstream_drop(struct upstream *up, enum call_result result)
 		enum call_result its = call->begin >= written ? CALL_NOT_SENT : result;
 
 		TAILQ_REMOVE(&failed, call, fifo);
-		stat_add(&up->stats->in_flight, (uint64_t)-1);
-		stat_add(&up->stats->results[its], 1);
+		count_result(up, call, its);
 		if (its == result)
 			result = CALL_LOST;
 		call->done(call, its);

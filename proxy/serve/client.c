@@ -210,6 +210,14 @@ static void take_inline(struct client *client, struct span line, const struct pa
 	chunk_unref(chunk);
 }
 
+/* For memcached limits.request is a value's size; a RESP command has its key and framing beside. */
+static uint32_t largest_command(const struct pool *pool)
+{
+	uint64_t framing = pool->protocol == PROTOCOL_REDIS ? COMMAND_FRAMING : 0;
+
+	return (uint32_t)(pool->settings.request + framing);
+}
+
 /* At the limit, whoever holds most has to go; if that does not help, the command is refused. */
 static bool has_memory(struct engine *engine)
 {
@@ -223,7 +231,7 @@ static bool has_memory(struct engine *engine)
 static size_t take_command(struct client *client, struct chunk *chunk, struct span in)
 {
 	struct engine *engine = client->engine;
-	const struct parse_limits limits = {(uint32_t)client->pool->settings.request};
+	const struct parse_limits limits = {largest_command(client->pool)};
 	struct parsed parsed = {0};
 
 	switch (client->codec->parse(&client->parse, in, &limits, &engine->args, &parsed)) {

@@ -83,6 +83,9 @@ void say_bytes(struct fake_peer *peer, struct span bytes);
 void expect(struct fake_peer *peer, const char *text);
 void expect_bytes(struct fake_peer *peer, struct span bytes);
 
+/* What it got begins with this, which is taken; the rest stays. */
+void expect_first(struct fake_peer *peer, const char *text);
+
 /* ---- data_path_request.c: requests without clients */
 
 /*

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "data_path.h"
-#include "serve/clients.h"
 #include "suites.h"
 
 static struct data_path dp;
@@ -208,47 +207,6 @@ START_TEST(a_refused_data_block_is_swallowed)
 }
 END_TEST
 
-START_TEST(idle_clients_are_closed_and_waiting_ones_not)
-{
-	data_path_serve(&dp,
-			(struct data_path_setup){.protocol = PROTOCOL_MEMCACHED, .idle_ms = 5000});
-	struct fake_peer *waiting = data_path_client(&dp);
-
-	fake_advance_ms(dp.loop, 4900);
-	say(waiting, "get a\r\n");
-	clients_close_idle(&dp.clients);
-	ck_assert_int_eq(dp.client->state, FAKE_OPEN);
-	fake_advance_ms(dp.loop, 200);
-	clients_close_idle(&dp.clients);
-	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);
-	ck_assert_int_eq(waiting->state, FAKE_OPEN);
-	ck_assert_uint_eq(data_path_count(&dp, STAT_CLIENTS_IDLE), 1);
-	say(dp.a, "END\r\n");
-	expect(waiting, "END\r\n");
-	data_path_end(&dp);
-}
-END_TEST
-
-START_TEST(a_drain_answers_what_was_taken_and_tells_when_all_have_gone)
-{
-	data_path_serve_memcached(&dp);
-	struct fake_peer *idle = data_path_client(&dp);
-
-	say(dp.client, "get a\r\n");
-	clients_drain(&dp.clients);
-	fake_settle(dp.loop);
-	ck_assert_int_eq(idle->state, FAKE_FINISHED);
-	ck_assert(!dp.is_empty_told);
-	say(dp.client, "get b\r\n");
-	expect(dp.b, "");
-	say(dp.a, "END\r\n");
-	expect(dp.client, "END\r\n");
-	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	ck_assert(dp.is_empty_told);
-	data_path_end(&dp);
-}
-END_TEST
-
 START_TEST(a_socket_that_cannot_be_adopted_is_counted)
 {
 	data_path_serve_memcached(&dp);
@@ -279,8 +237,6 @@ Suite *client_suite(void)
 	tcase_add_test(tcase, an_empty_inline_line_has_no_reply);
 	tcase_add_test(tcase, inline_commands_are_sent_as_arrays);
 	tcase_add_test(tcase, a_refused_data_block_is_swallowed);
-	tcase_add_test(tcase, idle_clients_are_closed_and_waiting_ones_not);
-	tcase_add_test(tcase, a_drain_answers_what_was_taken_and_tells_when_all_have_gone);
 	tcase_add_test(tcase, a_socket_that_cannot_be_adopted_is_counted);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -47,7 +47,7 @@ static void deliver(struct stream *s, struct chunk *chunk, struct span bytes)
 		s->kept_at = (uint32_t)(rest.p - chunk->data);
 		s->kept_len = (uint32_t)rest.len;
 	} else {
-		keep(s, rest, 0);
+		keep(s, rest, s->expect > CHUNK_READ_MIN ? CHUNK_READ_MIN : 0);
 	}
 	chunk_unref(chunk);
 }
@@ -109,7 +109,8 @@ static void end(struct stream *s, int err)
 
 static bool is_readable(const struct stream *s)
 {
-	return s->connected && !s->closing && !s->ended && !s->paused;
+	/* What was kept goes first, at the end of the turn. */
+	return s->connected && !s->closing && !s->ended && !s->paused && !s->is_again;
 }
 
 static void read_all(struct stream *s)

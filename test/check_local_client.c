@@ -1,0 +1,134 @@
+#include <check.h>
+#include <stdio.h>
+
+#include "data_path.h"
+#include "suites.h"
+
+static struct data_path dp;
+
+static void ask(const char *words, const char *reply)
+{
+	say(dp.client, array_of(words));
+	expect(dp.client, reply);
+}
+
+START_TEST(a_name_is_kept_for_its_connection)
+{
+	data_path_serve_redis(&dp);
+	struct fake_peer *other = data_path_client(&dp);
+
+	ask("CLIENT GETNAME", "$-1\r\n");
+	ask("client setname bob", "+OK\r\n");
+	ask("CLIENT GETNAME", "$3\r\nbob\r\n");
+	ask("CLIENT SETNAME alice", "+OK\r\n");
+	ask("CLIENT GETNAME", "$5\r\nalice\r\n");
+	say(other, array_of("CLIENT GETNAME"));
+	expect(other, "$-1\r\n");
+	say(dp.client, "CLIENT SETNAME \"\"\r\n");
+	expect(dp.client, "+OK\r\n");
+	ask("CLIENT GETNAME", "$-1\r\n");
+	data_path_end(&dp);
+}
+END_TEST
+
+static const char *const no_names[] = {
+	"CLIENT SETNAME \"a b\"\r\n",
+	"CLIENT SETNAME \"a\\n\"\r\n",
+	"CLIENT SETNAME \"\\xff\"\r\n",
+	"HELLO 2 SETNAME \"a b\"\r\n",
+};
+
+START_TEST(a_name_with_blanks_or_controls_is_refused)
+{
+	data_path_serve_redis(&dp);
+	ask("CLIENT SETNAME bob", "+OK\r\n");
+	say(dp.client, no_names[_i]);
+	expect(dp.client,
+	       "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
+	ask("CLIENT GETNAME", "$3\r\nbob\r\n");
+	data_path_end(&dp);
+}
+END_TEST
+
+static void set_name_of(int len)
+{
+	char command[700];
+
+	snprintf(command, sizeof(command), "CLIENT SETNAME %0*d\r\n", len, 7);
+	say(dp.client, command);
+}
+
+START_TEST(a_name_has_a_longest)
+{
+	data_path_serve_redis(&dp);
+	set_name_of(512);
+	expect(dp.client, "+OK\r\n");
+	set_name_of(513);
+	ck_assert_int_eq(fake_got(dp.client).p[0], '-');
+	fake_take(dp.client, fake_got(dp.client).len);
+	data_path_end(&dp);
+}
+END_TEST
+
+START_TEST(each_connection_has_its_id)
+{
+	data_path_serve_redis(&dp);
+	struct fake_peer *other = data_path_client(&dp);
+
+	ask("CLIENT ID", ":1\r\n");
+	say(other, array_of("CLIENT ID"));
+	expect(other, ":2\r\n");
+	data_path_end(&dp);
+}
+END_TEST
+
+START_TEST(info_is_one_line_about_this_connection)
+{
+	data_path_serve_redis(&dp);
+	ask("CLIENT SETNAME bob", "+OK\r\n");
+	fake_advance_ms(dp.loop, 3000);
+	say(dp.client, array_of("CLIENT INFO"));
+	expect(dp.client, "$121\r\nid=1 addr=10.0.0.1:1 name=bob age=3 idle=0 flags=N db=0 sub=0 "
+			  "psub=0 multi=-1 omem=0 cmd=client|info user=default resp=2\n\r\n");
+	data_path_end(&dp);
+}
+END_TEST
+
+static const struct {
+	const char *words, *reply;
+} others[] = {
+	{"CLIENT SETINFO LIB-NAME redis-py", "+OK\r\n"},
+	{"CLIENT SETINFO lib-ver 5.0", "+OK\r\n"},
+	{"CLIENT SETINFO nope x", "-ERR Unrecognized option 'nope'\r\n"},
+	{"CLIENT", "-ERR wrong number of arguments for 'client' command\r\n"},
+	{"CLIENT ID x", "-ERR wrong number of arguments for 'client|id' command\r\n"},
+	{"CLIENT SETNAME", "-ERR wrong number of arguments for 'client|setname' command\r\n"},
+	{"CLIENT KILL x", "-ERR slipring: 'client KILL' is not supported\r\n"},
+	{"CLIENT LIST", "-ERR slipring: 'client LIST' is not supported\r\n"},
+};
+
+START_TEST(other_subcommands_are_taken_or_refused_by_name)
+{
+	data_path_serve_redis(&dp);
+	ask(others[_i].words, others[_i].reply);
+	ask("PING", "+PONG\r\n");
+	data_path_end(&dp);
+}
+END_TEST
+
+Suite *local_client_suite(void)
+{
+	Suite *suite = suite_create("local_client");
+	TCase *tcase = tcase_create("local_client");
+
+	tcase_add_test(tcase, a_name_is_kept_for_its_connection);
+	tcase_add_loop_test(tcase, a_name_with_blanks_or_controls_is_refused, 0,
+			    ARRAY_LEN(no_names));
+	tcase_add_test(tcase, a_name_has_a_longest);
+	tcase_add_test(tcase, each_connection_has_its_id);
+	tcase_add_test(tcase, info_is_one_line_about_this_connection);
+	tcase_add_loop_test(tcase, other_subcommands_are_taken_or_refused_by_name, 0,
+			    ARRAY_LEN(others));
+	suite_add_tcase(suite, tcase);
+	return suite;
+}

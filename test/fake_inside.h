@@ -14,8 +14,8 @@ struct stream {
 	const struct stream_events *events;
 	void *owner;
 	struct chain out;
-	uint64_t written, expect;
-	struct chunk *kept; /* what on_bytes left lies at kept_at of it */
+	uint64_t written, told, expect; /* told: of written, how many the owner knows of */
+	struct chunk *kept;		/* what on_bytes left lies at kept_at of it */
 	uint32_t kept_at, kept_len;
 	enum stream_role role;
 	bool connected, is_unix, paused, finishing, closing, ended;

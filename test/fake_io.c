@@ -9,6 +9,8 @@
 #include "base/alloc.h"
 #include "fake_inside.h"
 
+#define EARLY_MIN 16384 /* bytes to a client that do not wait for the end of the turn */
+
 /* ------------------------------------------------------------------ reading */
 
 static void drop_kept(struct stream *s)
@@ -192,8 +194,10 @@ void fake_stream_flush(struct stream *s)
 	if (s->closing)
 		return;
 	s->blocked = !chain_is_empty(&s->out);
-	if (n > 0 && !is_broken && s->events->on_written != NULL && !s->finishing)
+	if (s->told != s->written && s->events->on_written != NULL && !s->finishing) {
+		s->told = s->written;
 		s->events->on_written(s->owner);
+	}
 	if (!s->closing && s->finishing && chain_is_empty(&s->out)) {
 		s->peer->state = FAKE_FINISHED;
 		stream_close(s);
@@ -219,6 +223,9 @@ void stream_write(struct stream *s, struct chain *bytes)
 {
 	assert(!s->closing && !s->finishing);
 	chain_move(s->loop->pool, &s->out, bytes);
+	/* Long replies leave at once; a socket that is ever full takes nothing before its flush. */
+	if (s->role == STREAM_CLIENT && s->out.bytes >= EARLY_MIN && s->peer->flush_max == SIZE_MAX)
+		take_out(s, (size_t)s->out.bytes);
 	stream_flush_soon(s);
 }
 

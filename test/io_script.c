@@ -117,3 +117,109 @@ void script_send(int fd, struct span bytes)
 {
 	ck_assert_int_eq(send(fd, bytes.p, bytes.len, MSG_NOSIGNAL), (ssize_t)bytes.len);
 }
+
+/* ------------------------------------------------------------------ ends */
+
+static size_t on_bytes(void *owner, struct chunk *chunk, struct span bytes)
+{
+	struct io_end *end = owner;
+
+	ck_assert_int_eq(end->n_ends, 0);
+	ck_assert(bytes.len > 0 && bytes.p >= chunk->data &&
+		  bytes.p + bytes.len <= chunk->data + chunk->used);
+	size_t took = end->take(bytes);
+	if (took > 0)
+		text_append(&end->got, span_make(bytes.p, took));
+	if (took < bytes.len && end->stream != NULL)
+		stream_expect(end->stream, end->expect);
+	return took;
+}
+
+static void on_connected(void *owner, int err)
+{
+	struct io_end *end = owner;
+
+	end->n_connected++;
+	end->connect_err = err;
+}
+
+static void on_written(void *owner)
+{
+	((struct io_end *)owner)->n_written++;
+}
+
+static void on_end(void *owner, int err)
+{
+	struct io_end *end = owner;
+
+	end->n_ends++;
+	end->end_err = err;
+}
+
+const struct stream_events io_end_events = {
+	.on_connected = on_connected,
+	.on_bytes = on_bytes,
+	.on_written = on_written,
+	.on_end = on_end,
+};
+
+size_t take_all(struct span bytes)
+{
+	return bytes.len;
+}
+
+size_t take_lines(struct span bytes)
+{
+	size_t len = bytes.len;
+
+	while (len > 0 && bytes.p[len - 1] != '\n')
+		len--;
+	return len;
+}
+
+struct loop *script_accept(struct io_end *end, bool is_unix, size_t (*take)(struct span bytes))
+{
+	struct loop *loop = script_begin();
+	int fds[2];
+
+	*end = (struct io_end){.take = take};
+	script_pair(is_unix, fds);
+	end->peer = fds[1];
+	end->stream = stream_accept(loop, fds[0], is_unix, &io_end_events, end);
+	ck_assert_ptr_nonnull(end->stream);
+	return loop;
+}
+
+void script_close(struct io_end *end)
+{
+	stream_close(end->stream);
+	end->stream = NULL;
+}
+
+void script_forget(struct io_end *end)
+{
+	if (end->peer >= 0)
+		close(end->peer);
+	text_free(&end->got);
+	text_free(&end->at_peer);
+}
+
+void script_write(struct io_end *end, struct span bytes)
+{
+	struct chain chain = {0};
+
+	chain_copy(&script.pool, &chain, bytes);
+	stream_write(end->stream, &chain);
+	ck_assert(chain_is_empty(&chain));
+}
+
+void script_read_peer(struct io_end *end)
+{
+	static char buf[65536];
+	ssize_t n;
+
+	while ((n = recv(end->peer, buf, sizeof(buf), 0)) > 0)
+		text_append(&end->at_peer, span_make(buf, (size_t)n));
+	ck_assert(n == 0 || errno == EAGAIN);
+	end->peer_ended = n == 0;
+}

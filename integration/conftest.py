@@ -10,7 +10,8 @@ import servers
 import slipring
 import wire
 
-TIMEOUT = 60 * int(os.environ.get("TEST_TIMEOUT_FACTOR", "1"))
+TIMEOUT = 60
+FACTOR = int(os.environ.get("TEST_TIMEOUT_FACTOR", "1"))  # for builds with a sanitizer
 
 
 # -- the deadline ---------------------------------------------------------------------------------
@@ -22,7 +23,7 @@ class DeadlineError(Exception):
 
 def with_deadline(item):
     marker = item.get_closest_marker("timeout")
-    seconds = marker.args[0] if marker else TIMEOUT
+    seconds = (marker.args[0] if marker else TIMEOUT) * FACTOR
 
     def on_alarm(_number, _frame):
         raise DeadlineError(f"no end after {seconds} s")

@@ -87,7 +87,8 @@ class Server:
     def states(self):
         """The state letter of each of its threads."""
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
-        return [(task / "stat").read_text().rsplit(")", 1)[1].split()[0] for task in tasks.iterdir()]
+        stats = [(task / "stat").read_text() for task in tasks.iterdir()]
+        return [stat.rsplit(")", 1)[1].split()[0] for stat in stats]
 
     def resume(self):
         os.kill(self.process.pid, signal.SIGCONT)

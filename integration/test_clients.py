@@ -168,7 +168,7 @@ def test_phpredis(redis_address, text):
         $pipe->get($k);
         $out['pipe'] = array_slice($pipe->exec(), -2);
         $out['large'] = $r->set("$k-l", str_repeat('x', 3000000)) && strlen($r->get("$k-l"));
-        try { $out['error'] = $r->incr("$k-h"); } catch (RedisException $e) { $out['error'] = 'raised'; }
+        try { $out['error'] = $r->incr("$k-h"); } catch (RedisException $e) { $out['error'] = 1; }
         $r->clearLastError();
         $out['after'] = $r->get($k);
         echo json_encode($out);

@@ -562,14 +562,15 @@ def test_server_that_half_closes(stage, protocol):
 def test_replies_that_come_while_later_requests_still_wait(scripted, make_proxy, protocol):
     """The server answers as it reads; most of the pipeline is still in the proxy then."""
     server = scripted(protocol, rcvbuf=65536)[0]
-    proxy = make_proxy(slipring.pool(protocol, [server], timeouts={"connect": "2s", "request": "20s"}),
-                       wait="healthz")
-    value, count = b"x" * 200_000, 60
+    patient = {"connect": "2s", "request": "20s"}
+    proxy = make_proxy(slipring.pool(protocol, [server], timeouts=patient), wait="healthz")
+    value, count = b"x" * 200_000, 150
     good = OK if protocol == "redis" else b"STORED\r\n"
     with proxy.connect() as conn:
         sender = threading.Thread(
             target=lambda: [send_set(conn, protocol, b"k%d" % i, value) for i in range(count)])
         sender.start()
+        wait_until(lambda: endpoint(proxy)["in_flight"] == count, "the whole pipeline to be taken")
         for i in range(count):
             expect_set(server, protocol, b"k%d" % i, value).send(good)
             conn.expect(good)
@@ -873,6 +874,8 @@ def test_more_clients_than_allowed(own_servers, make_proxy):
     """Over limits.clients a connection is refused, with a word or without; those there stay."""
     nodes = own_servers(servers.Redis, 1)
     proxy = make_proxy(slipring.pool("redis", nodes, limits={"clients": 10}))
+    with proxy.connect() as first:  # those before it have been accepted when it is served
+        assert first.call("PING") == b"+PONG\r\n"
     wait_until(lambda: proxy.status()["pools"][0]["clients"] == 0, "the first client to be gone")
     conns = [proxy.connect() for _ in range(10)]
     for conn in conns:

@@ -28,7 +28,8 @@ def redis_command(rng, keys):
         ("MGET", *some), ("MSET", *pairs), ("MGET", k, k), ("TYPE", k), ("TTL", k),
         ("EXPIRE", k, 5000), ("PERSIST", k), ("HSET", k, "f%d" % (number % 5), number),
         ("HGETALL", k), ("HDEL", k, "f1"), ("RPUSH", k, number), ("LPOP", k),
-        ("LRANGE", k, 0, -1), ("SADD", k, number), ("SMEMBERS", k), ("ZADD", k, number, "m%d" % number),
+        ("LRANGE", k, 0, -1), ("SADD", k, number), ("SMEMBERS", k),
+        ("ZADD", k, number, "m%d" % number),
         ("ZRANGE", k, 0, -1, "WITHSCORES"), ("PING",), ("PING", word), ("ECHO", word), ("GET",),
         ("MSET", k), ("SET", k, 1, "BAD"), ("NOPE", k), ("SELECT", 0), ("EXISTS", k, k),
         ("SETRANGE", k, 3, b"zz"), ("GETSET", k, number), ("BITCOUNT", k), ("LINDEX", k, 0),
@@ -214,7 +215,8 @@ def test_every_single_key_command_answers_as_the_server(redises, redis_proxy, fr
                     continue
                 key = fresh()
                 for args in ([name, key] + [b"1"] * extra, [name, key] + [b"1", b"a"] * extra):
-                    for setup in ([], ["SET", key, "5"], ["RPUSH", key, "1"], ["HSET", key, "1", "1"]):
+                    for setup in ([], ["SET", key, "5"], ["RPUSH", key, "1"],
+                                  ["HSET", key, "1", "1"]):
                         if setup:
                             assert direct.call(*setup) == proxied.call(*setup)
                         wanted, got = direct.call(*args), proxied.call(*args)

@@ -523,5 +523,6 @@ def test_unknown_command_is_redis_servers_text(redis):
                  ["x", "a\r\nb"], ["x"] + ["y"] * 50):
         reply = redis.call(*args)
         name = args[0][:128]
-        assert reply.startswith(f"-ERR unknown command '{name}', with args beginning with: ".encode())
+        wanted = f"-ERR unknown command '{name}', with args beginning with: "
+        assert reply.startswith(wanted.encode())
         assert reply.endswith(b"\r\n") and reply.count(b"\r\n") == 1

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ static struct {
 
 struct loop *script_begin(void)
 {
+	signal(SIGPIPE, SIG_IGN); /* as the program does */
 	chunk_pool_init(&script.pool, 1 << 30);
 	return script.loop = loop_new(&script.pool);
 }

@@ -1,0 +1,239 @@
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "io/listener.h"
+#include "io_script.h"
+#include "suites.h"
+
+#define CLIENTS 100 /* more than one wake-up takes */
+
+static struct loop *loop;
+static struct listener *listener;
+static struct error error;
+static int n_accepted, clients[CLIENTS];
+static char path[64];
+static uint16_t port;
+
+static void on_accept(void *arg, int fd)
+{
+	ck_assert_ptr_eq(arg, &listener);
+	ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	n_accepted++;
+}
+
+static void begin(void)
+{
+	n_accepted = 0;
+	listener = NULL;
+	snprintf(path, sizeof(path), "/tmp/check_listener_%ld.sock", (long)getpid());
+	unlink(path);
+	loop = script_begin();
+}
+
+static void close_listener(void)
+{
+	listener_close(listener);
+	listener = NULL;
+}
+
+static void listen_at(const char *host, uint16_t at_port)
+{
+	listener = listener_open(loop, host, at_port, on_accept, &listener, &error);
+}
+
+static int connect_tcp(void)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	return fd;
+}
+
+static struct sockaddr_un unix_address(void)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+	strcpy(un.sun_path, path);
+	return un;
+}
+
+static int connect_unix(void)
+{
+	struct sockaddr_un un = unix_address();
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	return fd;
+}
+
+static bool all_are_accepted(void)
+{
+	return n_accepted == CLIENTS;
+}
+
+static void connect_and_run(int (*connect_one)(void))
+{
+	const struct io_step steps[] = {{"all_are_accepted", all_are_accepted}};
+
+	ck_assert_msg(listener != NULL, "%s", error.text);
+	for (int i = 0; i < CLIENTS; i++)
+		clients[i] = connect_one();
+	script_run(steps, 1, close_listener);
+	for (int i = 0; i < CLIENTS; i++)
+		close(clients[i]);
+}
+
+START_TEST(hands_over_every_tcp_connection)
+{
+	begin();
+	port = script_free_port();
+	listen_at("127.0.0.1", port);
+	connect_and_run(connect_tcp);
+}
+END_TEST
+
+START_TEST(listens_at_every_address_of_a_name)
+{
+	begin();
+	port = script_free_port();
+	listen_at("localhost", port);
+	connect_and_run(connect_tcp);
+}
+END_TEST
+
+START_TEST(hands_over_every_connection_to_a_path_and_removes_the_path)
+{
+	struct stat st;
+
+	begin();
+	listen_at(path, 0);
+	connect_and_run(connect_unix);
+	ck_assert_int_ne(stat(path, &st), 0);
+}
+END_TEST
+
+/* A socket file, at which this process listens as long as the descriptor is open. */
+static int make_socket_file(void)
+{
+	struct sockaddr_un un = unix_address();
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+START_TEST(a_path_that_a_dead_process_left_is_taken_over)
+{
+	begin();
+	close(make_socket_file());
+	listen_at(path, 0);
+	connect_and_run(connect_unix);
+}
+END_TEST
+
+/* Nothing listens; the error says where and why. */
+static void expect_refusal(const char *text)
+{
+	ck_assert_ptr_null(listener);
+	ck_assert_msg(strstr(error.text, text) != NULL, "%s", error.text);
+	listener_close(NULL);
+	script_run(NULL, 0, close_listener);
+}
+
+START_TEST(a_path_at_which_somebody_listens_is_left_alone)
+{
+	begin();
+	int fd = make_socket_file();
+	char text[128];
+
+	listen_at(path, 0);
+	snprintf(text, sizeof(text), "listen at unix:%s: Address already in use", path);
+	expect_refusal(text);
+	close(connect_unix());
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_socket_is_left_alone)
+{
+	struct stat st;
+
+	begin();
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	listen_at(path, 0);
+	expect_refusal("Address already in use");
+	ck_assert_int_eq(stat(path, &st), 0);
+	unlink(path);
+}
+END_TEST
+
+START_TEST(a_port_in_use_is_refused)
+{
+	begin();
+	int fd = script_listen(&port);
+	char text[128];
+
+	listen_at("127.0.0.1", port);
+	snprintf(text, sizeof(text), "listen at 127.0.0.1:%u: Address already in use",
+		 (unsigned)port);
+	expect_refusal(text);
+	close(fd);
+}
+END_TEST
+
+/* No resolver is asked for a name that none can have. */
+#define LONG_LABEL "a-label-of-more-than-sixty-three-characters-is-no-name-of-anything"
+
+static const struct {
+	const char *host;
+	uint16_t port;
+	const char *text;
+} nowhere[] = {
+	{LONG_LABEL, 1, "listen at " LONG_LABEL ":1: "},
+	{"192.0.2.1", 1, "listen at 192.0.2.1:1: "}, /* an address of nobody */
+	{"/nonexistent/x.sock", 0, "listen at unix:/nonexistent/x.sock: No such file or directory"},
+	{"/tmp/"
+	 "a-path-that-is-longer-than-any-address-of-a-unix-socket-can-be-because-it-goes-on-and-"
+	 "on-and-on-and-on.sock",
+	 0, "File name too long"},
+};
+
+START_TEST(an_address_that_cannot_be_had_is_named)
+{
+	begin();
+	listen_at(nowhere[_i].host, nowhere[_i].port);
+	expect_refusal(nowhere[_i].text);
+}
+END_TEST
+
+Suite *listener_suite(void)
+{
+	Suite *suite = suite_create("listener");
+	TCase *tcase = tcase_create("listener");
+
+	tcase_add_test(tcase, hands_over_every_tcp_connection);
+	tcase_add_test(tcase, listens_at_every_address_of_a_name);
+	tcase_add_test(tcase, hands_over_every_connection_to_a_path_and_removes_the_path);
+	tcase_add_test(tcase, a_path_that_a_dead_process_left_is_taken_over);
+	tcase_add_test(tcase, a_path_at_which_somebody_listens_is_left_alone);
+	tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);
+	tcase_add_test(tcase, a_port_in_use_is_refused);
+	tcase_add_loop_test(tcase, an_address_that_cannot_be_had_is_named, 0, ARRAY_LEN(nowhere));
+	suite_add_tcase(suite, tcase);
+	return suite;
+}

@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 #include "control/control.h"
 
-#define BIG_BLOCK (512 * 1024) /* bytes: larger blocks go back to the system when freed */
+#define BIG_BLOCK (64 * 1024) /* bytes: larger blocks, all chunks among them, go back when freed */
 
 struct run_options {
 	const char *file, *memcached, *redis, *listen, *admin;

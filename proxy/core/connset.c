@@ -192,7 +192,8 @@ static void check_deadline(struct upstream *up)
 	up->timer_runs = false;
 	if (oldest == NULL)
 		return;
-	uint64_t age_us = loop_now_us(up->engine->loop) - oldest->queued_us;
+	uint64_t since = oldest->queued_us > up->replied_us ? oldest->queued_us : up->replied_us;
+	uint64_t age_us = loop_now_us(up->engine->loop) - since;
 	if (age_us >= limit_us) {
 		connset_on_broken(up, CALL_TIMEOUT, 0);
 		return;

@@ -11,8 +11,9 @@ void upstream_init(struct upstream *up, struct engine *engine, const struct endp
 	TAILQ_INIT(&up->fifo);
 }
 
-/* A deadline runs from the oldest call's queueing. Calls of one connection share one timeout, so
- * one timer does; it is not moved for each call, but looks again when it fires. */
+/* A deadline runs from the oldest call's queueing, or from the reply before it, so that a node that
+ * has much to do but goes on answering is not taken for a dead one. One timer does for all calls of
+ * a connection; it is not moved for each, but looks again when it fires. */
 static void watch_deadline(struct upstream *up)
 {
 	if (up->timer_runs || up->state != UPSTREAM_READY)
@@ -98,6 +99,7 @@ static void finish_oldest(struct upstream *up, struct call *call)
 		call->is_error = up->codec->is_error(chain_head(&call->reply));
 	call->values = up->frame.values;
 	up->frame = (struct frame){0};
+	up->replied_us = now;
 	count_result(up, call, CALL_REPLY);
 	if (call->is_error)
 		stat_add(&up->stats->error_replies, 1);

@@ -34,6 +34,7 @@ struct upstream {
 	uint64_t queued;     /* bytes given to this stream since it was made */
 	uint64_t counted;    /* of those written, how many the statistics have */
 	uint64_t ready_us;   /* when it became READY */
+	uint64_t replied_us; /* when its last reply was whole */
 	uint32_t failures;   /* attempts failed in a row */
 	uint32_t attempts;   /* connections ever tried: which address of a name is next */
 	enum upstream_state state;

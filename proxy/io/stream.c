@@ -10,9 +10,9 @@
 
 #include "io/loop_uv.h"
 
-#define FLUSH_IOV   64	/* entries of one write */
-#define FLUSH_EARLY   16384 /* bytes to a client that do not wait for the end of the turn */
-#define LINGER_MS   500 /* how long unread input of a finished stream is dropped */
+#define FLUSH_IOV   64	  /* entries of one write */
+#define FLUSH_EARLY 16384 /* bytes to a client that do not wait for the end of the turn */
+#define LINGER_MS   500	  /* how long unread input of a finished stream is dropped */
 #define KEEPALIVE_S 60
 
 static void on_writable(uv_write_t *req, int status);
@@ -193,6 +193,10 @@ uint64_t stream_held(const struct stream *s)
 
 uint64_t stream_written(const struct stream *s)
 {
+	/* What libuv has written of a blocked write is told in one sum only at its end. */
+	if (s->blocked != NULL)
+		return s->written + (uint64_t)(uintptr_t)s->blocked->data -
+		       uv_stream_get_write_queue_size(&s->uv.stream);
 	return s->written;
 }
 

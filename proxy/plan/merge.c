@@ -93,27 +93,21 @@ static void move_element(struct request *request, struct chain *from)
 	}
 }
 
-/* A good part that is no array of its keys' number is no answer to what was asked. */
-static void open_arrays(struct request *request)
+static bool opens_array(struct request *request, struct call *part)
 {
-	for (struct call *part = request->parts; part != NULL; part = part->next) {
-		int64_t n;
+	int64_t n;
 
-		request->engine->part_of[part->number] = part;
-		if (is_good(part) &&
-		    (!take_header(&request->engine->chunks, &part->reply, '*', &n) ||
-		     n != part->n_keys))
-			part->result = CALL_GARBAGE;
-	}
+	return take_header(&request->engine->chunks, &part->reply, '*', &n) && n == part->n_keys;
 }
 
 /* In key order; a key whose shard failed has that error in its place. */
 static void merge_array(struct request *request)
 {
-	struct call **parts = request->engine->part_of;
+	struct call **parts = request->engine->part_of; /* scratch here, by part number */
 	char header[RESP_HEADER_MAX];
 
-	open_arrays(request);
+	for (struct call *part = request->parts; part != NULL; part = part->next)
+		parts[part->number] = part;
 	size_t len = resp_write_header(header, '*', request->n_keys);
 	chain_copy(&request->engine->chunks, &request->reply, span_make(header, len));
 	for (uint32_t i = 0; i < request->n_keys; i++) {
@@ -129,24 +123,42 @@ static void merge_array(struct request *request)
 			append_failure(request, part);
 		}
 	}
-	memset(parts, 0, request->n_parts * sizeof(*parts));
+}
+
+/* The part's number is kept in `begin`, which a call has no more use for once it is done. */
+static bool is_number(struct request *request, struct call *part)
+{
+	int64_t n;
+
+	if (!take_header(&request->engine->chunks, &part->reply, ':', &n))
+		return false;
+	part->begin = (uint64_t)n;
+	return true;
 }
 
 static void merge_sum(struct request *request)
 {
 	char header[RESP_HEADER_MAX];
-	int64_t sum = 0, n;
+	uint64_t sum = 0;
 
-	for (struct call *part = request->parts; part != NULL; part = part->next) {
-		if (!take_header(&request->engine->chunks, &part->reply, ':', &n)) {
-			part->result = CALL_GARBAGE;
-			fail_with(request, part);
-			return;
-		}
-		sum += n;
-	}
-	size_t len = resp_write_header(header, ':', sum);
+	for (const struct call *part = request->parts; part != NULL; part = part->next)
+		sum += part->begin;
+	size_t len = resp_write_header(header, ':', (int64_t)sum);
 	chain_copy(&request->engine->chunks, &request->reply, span_make(header, len));
+}
+
+/* Nothing, or VALUE blocks, for no more keys than were asked for, and END. A scanner leaves no line
+ * in two segments. */
+static bool is_values(struct request *request, struct call *part)
+{
+	const struct chain *reply = &part->reply;
+	const struct segment *tail = reply->tail;
+	size_t len = strlen(END_LINE);
+
+	(void)request;
+	return (reply->bytes == len || chain_head(reply).p[0] == 'V') && tail->len >= len &&
+	       memcmp(tail->p + tail->len - len, END_LINE, len) == 0 &&
+	       part->values <= part->n_keys;
 }
 
 /* Blocks name their keys, so whole blocks are passed on, shard by shard, and one END. */
@@ -171,22 +183,42 @@ static void merge_first(struct request *request)
 	chain_move(&request->engine->chunks, &request->reply, &request->parts->reply);
 }
 
+static bool is_anything(struct request *request, struct call *part)
+{
+	(void)request;
+	(void)part;
+	return true;
+}
+
+/* How parts are joined; a part that is no error and does not fit is no answer to what was asked. */
+static const struct {
+	bool (*fits)(struct request *request, struct call *part);
+	void (*join)(struct request *request);
+	bool partial; /* the parts that are there can stand without the others */
+} merges[] = {
+	[MERGE_NONE] = {is_anything, merge_first, false},
+	[MERGE_ARRAY] = {opens_array, merge_array, true},
+	[MERGE_SUM] = {is_number, merge_sum, false},
+	[MERGE_ALL_OK] = {is_anything, merge_first, false},
+	[MERGE_VALUES] = {is_values, merge_values, true},
+	[MERGE_STATS] = {is_anything, merge_stats, true},
+};
+
 void merge(struct request *request)
 {
-	static void (*const merges[])(struct request *) = {
-		[MERGE_NONE] = merge_first,    [MERGE_ARRAY] = merge_array,
-		[MERGE_SUM] = merge_sum,       [MERGE_ALL_OK] = merge_first,
-		[MERGE_VALUES] = merge_values, [MERGE_STATS] = merge_stats,
-	};
 	uint8_t how = request->command->merge;
-	bool partial = (how == MERGE_ARRAY || how == MERGE_VALUES || how == MERGE_STATS) &&
-		       request->pool->settings.multiget_errors == MULTIGET_PARTIAL;
-	struct call *bad = first_bad(request);
+	bool partial =
+		merges[how].partial && request->pool->settings.multiget_errors == MULTIGET_PARTIAL;
 
+	for (struct call *part = request->parts; part != NULL; part = part->next)
+		if (is_good(part) && !merges[how].fits(request, part))
+			part->result = CALL_GARBAGE;
+	struct call *bad = first_bad(request);
 	if (bad != NULL)
 		request->is_error = true;
 	if (bad != NULL && !partial)
 		fail_with(request, bad);
 	else
-		merges[how](request);
+		merges[how].join(request);
+	memset(request->engine->part_of, 0, request->n_parts * sizeof(struct call *));
 }

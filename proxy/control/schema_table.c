@@ -68,8 +68,9 @@ static const struct setting settings[] = {
 	 .help = "How long TERM and INT wait for requests in flight before the process leaves."},
 	{OF_FILE(memory), .path = "memory", .type = SETTING_SIZE, .min = 64 * MIB,
 	 .max = 1024 * GIB, .standard = "1g",
-	 .help = "Bytes of buffers for all workers together. When they are used up, reading "
-		 "pauses and requests are refused until some are free again."},
+	 .help = "Bytes of buffers for all workers together. When they are used up, the client "
+		 "that "
+		 "holds most of them is closed; if that does not help, requests are refused."},
 	{OF_FILE(pools), .path = "pools", .type = SETTING_POOLS, .is_required = true,
 	 .help = "The pools by their names, of letters, digits, '_', '-' and '.'. A pool is a set "
 		 "of shards and the addresses that it is served at."},
@@ -99,10 +100,12 @@ static const struct setting settings[] = {
 	 .help = "How spymemcached writes a node on its ring, with {host}, {ip} and {port}."},
 	{OF_POOL(settings.connect_ms), .path = "timeouts.connect", .type = SETTING_DURATION,
 	 .min = 1, .max = HOUR_MS, .standard = "250ms",
-	 .help = "How long connecting to a node may take."},
+	 .help = "How long connecting to a node may take, its first answer included."},
 	{OF_POOL(settings.request_ms), .path = "timeouts.request", .type = SETTING_DURATION,
 	 .min = 1, .max = HOUR_MS, .standard = "1s",
-	 .help = "How long a request may take, from its arrival to the node's answer."},
+	 .help = "How long a node may take to answer its oldest request, counted from its last "
+		 "reply "
+		 "where others were before it."},
 	{OF_POOL(settings.idle_ms), .path = "timeouts.idle", .type = SETTING_DURATION, .min = 1000,
 	 .max = 24 * HOUR_MS, .zero = "off", .standard = "off",
 	 .help = "After how long without a request a client's connection is closed."},
@@ -115,7 +118,8 @@ static const struct setting settings[] = {
 		 "started with -I) applies besides."},
 	{OF_POOL(settings.output), .path = "limits.output", .type = SETTING_SIZE, .min = KIB,
 	 .max = GIB, .standard = "64m",
-	 .help = "Replies that one client may leave unread before its requests wait."},
+	 .help = "Bytes of replies that one client may leave unread before it is closed. Its "
+		 "requests wait from 1 MiB on."},
 	{OF_POOL(settings.in_flight), .path = "limits.in_flight", .type = SETTING_NUMBER, .min = 1,
 	 .max = 1000000, .standard = "4096",
 	 .help = "Requests of one client that wait for replies before reading from it pauses."},

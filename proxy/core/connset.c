@@ -256,7 +256,8 @@ void connset_fini(struct connset *set)
 void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 {
 	struct connset *set = &engine->connsets[call->shard->primary->id];
-	struct upstream *up = &set->upstreams[set->n == 1 ? 0 : client_id % set->n];
+	struct upstream *up =
+		&set->upstreams[set->n == 1 ? 0 : client_id / engine->n_workers % set->n];
 
 	if (likely(up->state == UPSTREAM_READY) ||
 	    (up->state == UPSTREAM_CONNECTING && up->failures == 0)) {

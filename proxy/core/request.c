@@ -13,8 +13,7 @@ struct request *request_new(struct engine *engine, const struct pool *pool,
 		fputs("slipring: out of memory\n", stderr);
 		abort();
 	}
-	/* All but the embedded call, which its plan sets up if it needs it. */
-	memset(request, 0, offsetof(struct request, first));
+	memset(request, 0, sizeof(*request));
 	request->engine = engine;
 	request->pool = pool;
 	request->command = command;
@@ -39,6 +38,32 @@ void request_free(struct request *request)
 	if (request->key_map != NULL)
 		chunk_unref(request->key_map);
 	slab_put(&engine->requests, request);
+}
+
+static void forget_reply(struct engine *engine, struct call *call)
+{
+	if (chain_is_empty(&call->reply))
+		return;
+	chain_clear(&engine->chunks, &call->reply);
+	call->pieces_taken = true;
+}
+
+void request_abandon(struct request *request)
+{
+	request->client = NULL;
+	chain_clear(&request->engine->chunks, &request->reply);
+	forget_reply(request->engine, &request->first);
+	for (struct call *part = request->parts; part != NULL; part = part->next)
+		forget_reply(request->engine, part);
+}
+
+uint64_t request_held(const struct request *request)
+{
+	uint64_t held = request->reply.bytes + request->first.reply.bytes;
+
+	for (const struct call *part = request->parts; part != NULL; part = part->next)
+		held += part->reply.bytes;
+	return held;
 }
 
 void request_finish(struct request *request)

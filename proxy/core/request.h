@@ -48,6 +48,12 @@ struct request *request_new(struct engine *engine, const struct pool *pool,
 			    const struct command *command, struct request_list *list);
 void request_free(struct request *request); /* off its list */
 
+/* Its client has gone: drop what there is of the reply. It goes on until its calls are back. */
+void request_abandon(struct request *request);
+
+/* Bytes of reply that it holds, whole or in parts. */
+uint64_t request_held(const struct request *request);
+
 /* The reply is complete in request->reply. */
 void request_finish(struct request *request);
 

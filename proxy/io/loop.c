@@ -120,14 +120,6 @@ struct loop *loop_new(struct chunk_pool *pool)
 	return loop;
 }
 
-/* Streams that still flush or linger have no owner any more to close them. */
-static void close_stream(uv_handle_t *handle, void *arg)
-{
-	(void)arg;
-	if (handle->type == UV_TCP || handle->type == UV_NAMED_PIPE)
-		stream_close(handle->data);
-}
-
 void loop_run(struct loop *loop)
 {
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
@@ -136,7 +128,6 @@ void loop_run(struct loop *loop)
 void loop_run_out(struct loop *loop)
 {
 	on_turn_end(&loop->at_end);
-	uv_walk(&loop->uv, close_stream, NULL);
 	if (!loop->stopping)
 		uv_close((uv_handle_t *)&loop->stop, NULL);
 	uv_close((uv_handle_t *)&loop->at_end, NULL);

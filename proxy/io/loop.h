@@ -31,8 +31,7 @@ void loop_free(struct loop *loop);
 
 /*
  * Run until loop_stop(), which any thread may call. Then the owner closes what it has open, if it
- * has not yet, and runs the loop out: until the last close callback has come. Streams that still
- * send or linger by themselves are closed.
+ * has not yet, and runs the loop out: until the last close callback has come.
  */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);

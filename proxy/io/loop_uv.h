@@ -27,7 +27,7 @@ struct stream {
 	void *owner;
 	struct chain out;   /* not yet taken by the kernel */
 	uint64_t written;   /* bytes taken by it */
-	uint64_t told;    /* of those, how many the owner was told of */
+	uint64_t told;	    /* of those, how many the owner was told of */
 	uint64_t expect;    /* what stream_expect() said since the last on_bytes */
 	struct chunk *kept; /* holds bytes that on_bytes left, or NULL */
 	uint32_t kept_at, kept_len;

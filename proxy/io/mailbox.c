@@ -56,8 +56,9 @@ void mailbox_post(struct mailbox *box, struct mail *mail)
 	uv_mutex_lock(&box->lock);
 	*box->end = mail;
 	box->end = &mail->next;
-	uv_mutex_unlock(&box->lock);
+	/* Inside the lock: an awake receiver may take the mail and with it end the mailbox. */
 	uv_async_send(&box->wake);
+	uv_mutex_unlock(&box->lock);
 }
 
 static void on_closed(uv_handle_t *handle)

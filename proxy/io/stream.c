@@ -70,9 +70,13 @@ static int write_out(struct stream *s)
 	return 0;
 }
 
+/* The owner of a finished stream is told of its end once, as of any other. */
 static void on_linger_over(void *arg)
 {
-	stream_close(arg);
+	struct stream *s = arg;
+
+	if (!s->ended)
+		stream_end(s, STREAM_EOF);
 }
 
 /* Everything of a finished stream is sent: say so, and drop what the peer still sends, because
@@ -81,8 +85,10 @@ static void begin_linger(struct stream *s)
 {
 	uv_os_fd_t fd;
 
-	if (s->ended || s->linger != NULL || uv_fileno(&s->uv.handle, &fd) != 0) {
-		stream_close(s);
+	if (s->linger != NULL)
+		return;
+	if (s->ended || uv_fileno(&s->uv.handle, &fd) != 0) {
+		s->events->on_end(s->owner, STREAM_EOF);
 		return;
 	}
 	shutdown(fd, SHUT_WR);
@@ -93,7 +99,7 @@ static void begin_linger(struct stream *s)
 
 static void tell_written(struct stream *s)
 {
-	if (s->closing || s->finishing || s->told == s->written)
+	if (s->closing || s->told == s->written)
 		return;
 	s->told = s->written;
 	if (s->events->on_written != NULL)
@@ -105,12 +111,10 @@ void stream_flush(struct stream *s)
 	if (!s->connected || s->blocked != NULL || s->closing)
 		return;
 	int err = write_out(s);
-	if (err != 0 && s->finishing)
-		stream_close(s);
-	else if (err != 0)
+	if (err != 0)
 		stream_end(s, err);
 	tell_written(s);
-	if (!s->closing && s->finishing && chain_is_empty(&s->out))
+	if (err == 0 && !s->closing && s->finishing && chain_is_empty(&s->out))
 		begin_linger(s);
 }
 
@@ -123,14 +127,11 @@ static void on_writable(uv_write_t *req, int status)
 	free(req);
 	if (s->closing)
 		return;
+	took(s, n); /* after a failure too: some of it may have gone out */
 	if (status != 0) {
-		if (s->finishing)
-			stream_close(s);
-		else
-			stream_end(s, status);
+		stream_end(s, status);
 		return;
 	}
-	took(s, n);
 	tell_written(s);
 	if (!s->closing)
 		stream_flush_soon(s);
@@ -193,11 +194,8 @@ uint64_t stream_held(const struct stream *s)
 
 uint64_t stream_written(const struct stream *s)
 {
-	/* What libuv has written of a blocked write is told in one sum only at its end. */
-	if (s->blocked != NULL)
-		return s->written + (uint64_t)(uintptr_t)s->blocked->data -
-		       uv_stream_get_write_queue_size(&s->uv.stream);
-	return s->written;
+	/* How much of a blocked write has gone out, libuv tells only at its end. */
+	return s->written + (s->blocked == NULL ? 0 : (uint64_t)(uintptr_t)s->blocked->data);
 }
 
 /* ------------------------------------------------------------------ life */
@@ -209,7 +207,7 @@ static void on_closed(uv_handle_t *handle)
 
 void stream_close(struct stream *s)
 {
-	if (s == NULL || s->closing)
+	if (s->closing)
 		return;
 	s->closing = true;
 	if (s->is_dirty)
@@ -228,7 +226,7 @@ void stream_close(struct stream *s)
 
 void stream_finish(struct stream *s)
 {
-	if (s == NULL || s->closing || s->finishing)
+	if (s->closing || s->finishing)
 		return;
 	s->finishing = true;
 	stream_drop_kept(s);

@@ -34,7 +34,7 @@ struct stream_events {
 	/* stream_written() has grown. */
 	void (*on_written)(void *owner);
 	/* The peer will send no more (UV_EOF as -4095) or the connection broke (negative errno).
-	 * After an end of file the stream can still be written; the owner closes it. */
+	 * After an end of file the stream can still be written. The owner closes it, now or later. */
 	void (*on_end)(void *owner, int err);
 };
 
@@ -66,7 +66,7 @@ struct chain *stream_out(struct stream *stream);
 void stream_flush_soon(struct stream *stream);
 
 /* Bytes not yet taken by the kernel; the same and what it keeps of an incomplete message; bytes
- * taken by the kernel since the beginning. */
+ * since the beginning that the kernel has taken or may have. */
 uint64_t stream_unsent(const struct stream *stream);
 uint64_t stream_held(const struct stream *stream);
 uint64_t stream_written(const struct stream *stream);
@@ -78,7 +78,10 @@ void stream_expect(struct stream *stream, uint64_t n);
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 
-/* Close as soon as everything is sent; reads no more. stream_close() closes now. NULL is fine. */
+/*
+ * Take no more bytes in; on_end comes when everything is sent and the peer has closed or a moment
+ * has passed, or when the connection breaks before. stream_close() closes now, without a callback.
+ */
 void stream_finish(struct stream *stream);
 void stream_close(struct stream *stream);
 

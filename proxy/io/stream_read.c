@@ -2,8 +2,9 @@
 
 #include "io/loop_uv.h"
 
-#define CARRY_MAX  4096 /* bytes of an incomplete message that are copied to go on */
-#define KEPT_ROUND 256	/* bytes: sizes of small kept chunks are multiples of it */
+#define CARRY_MAX  4096		       /* bytes of an incomplete message that are copied to go on */
+#define KEPT_ROUND 256		       /* bytes: sizes of kept chunks are multiples of it */
+#define KEPT_MAX   (UINT32_C(3) << 30) /* bytes; messages are bounded far below */
 
 void stream_drop_kept(struct stream *s)
 {
@@ -13,24 +14,16 @@ void stream_drop_kept(struct stream *s)
 	s->kept_len = 0;
 }
 
-/* Would going on with `rest` cost more to copy than a chunk of its own does? */
-static bool wants_own_chunk(const struct stream *s, size_t rest)
-{
-	return rest > CARRY_MAX || s->expect > CHUNK_READ_MIN;
-}
-
 /* A capacity for `rest` bytes and what is known or likely to follow them. It grows with what has
  * come, not with what is announced: a length costs its sender nothing. */
 static uint32_t capacity_for(const struct stream *s, size_t rest)
 {
 	uint64_t cap = rest;
 
-	if (wants_own_chunk(s, rest)) {
-		cap = 4 * rest < CHUNK_BODY ? CHUNK_BODY : 4 * rest;
-		if (s->expect > 0 && s->expect < cap)
-			cap = s->expect > 2 * rest ? s->expect : 2 * rest;
-		if (cap <= CHUNK_SIZE)
-			return CHUNK_SIZE;
+	if (rest > CARRY_MAX && !s->paused) {
+		cap = 4 * (uint64_t)rest < KEPT_MAX ? 4 * (uint64_t)rest : KEPT_MAX;
+		if (s->expect > rest && s->expect < cap)
+			cap = s->expect;
 	}
 	return (uint32_t)((cap + KEPT_ROUND - 1) / KEPT_ROUND * KEPT_ROUND);
 }
@@ -45,7 +38,7 @@ static void keep(struct stream *s, struct span rest)
 	if (s->kept != NULL && rest.p >= s->kept->data && rest.p <= s->kept->data + s->kept->cap) {
 		s->kept_at = (uint32_t)(rest.p - s->kept->data);
 		s->kept_len = (uint32_t)rest.len;
-		if (s->kept->used < s->kept->cap || !wants_own_chunk(s, rest.len))
+		if (s->kept->used < s->kept->cap || rest.len <= CARRY_MAX)
 			return;
 	}
 	struct chunk *chunk = chunk_new(s->loop->pool, capacity_for(s, rest.len));
@@ -71,9 +64,7 @@ static void deliver(struct stream *s, struct chunk *chunk, struct span bytes)
 /* Is the kept chunk the place to read on into? Otherwise its few bytes are carried over. */
 static bool reads_into_kept(const struct stream *s)
 {
-	return s->kept != NULL && s->kept_len > 0 &&
-	       (s->kept_len > CARRY_MAX || s->kept->cap > CHUNK_READ_MIN) &&
-	       s->kept->cap > s->kept->used;
+	return s->kept != NULL && s->kept_len > CARRY_MAX && s->kept->cap > s->kept->used;
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -134,9 +125,8 @@ void stream_end(struct stream *s, int err)
 	if (err != UV_EOF)
 		s->connected = false;
 	uv_read_stop(&s->uv.stream);
-	if (s->finishing && (err != UV_EOF || chain_is_empty(&s->out)))
-		stream_close(s);
-	else if (!s->finishing)
+	/* A finished stream that still sends ends when that is done. */
+	if (!s->finishing || err != UV_EOF || chain_is_empty(&s->out))
 		s->events->on_end(s->owner, err);
 }
 
@@ -158,8 +148,12 @@ int stream_start_reading(struct stream *s)
 
 void stream_deliver_again(struct stream *s)
 {
-	if (s->kept_len > 0 && !s->finishing && !s->paused)
-		deliver(s, s->kept, span_make(s->kept->data + s->kept_at, s->kept_len));
+	if (s->finishing || s->paused)
+		return;
+	deliver(s, s->kept, span_make(s->kept->data + s->kept_at, s->kept_len));
+	/* Only now is anything read that comes behind, be it the end. */
+	if (!s->closing && !s->finishing && !s->paused && s->connected && !s->ended)
+		stream_start_reading(s);
 }
 
 void stream_expect(struct stream *s, uint64_t n)
@@ -179,9 +173,10 @@ void stream_resume(struct stream *s)
 	if (!s->paused || s->closing)
 		return;
 	s->paused = false;
-	if (s->connected && !s->ended)
-		stream_start_reading(s);
-	if (s->kept_len > 0 && !s->is_again) {
+	if (s->kept_len == 0) {
+		if (s->connected && !s->ended)
+			stream_start_reading(s);
+	} else if (!s->is_again) {
 		s->is_again = true;
 		s->loop->n_again++;
 		TAILQ_INSERT_TAIL(&s->loop->again, s, again_link);

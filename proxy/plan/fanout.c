@@ -9,6 +9,23 @@
 
 /* The parts are built in a writing chunk, so small pieces of one part lie side by side. */
 
+/* The parts of a reply that nobody waits for any more are not collected. */
+static void fanout_piece(struct call *part)
+{
+	if (part->request->client != NULL)
+		return;
+	chain_clear(&part->request->engine->chunks, &part->reply);
+	part->pieces_taken = true;
+}
+
+/* All parts are done. */
+static void finish(struct request *request)
+{
+	if (request->client != NULL)
+		merge(request);
+	request_finish(request);
+}
+
 static void fanout_done(struct call *part, enum call_result result)
 {
 	struct request *request = part->request;
@@ -17,10 +34,8 @@ static void fanout_done(struct call *part, enum call_result result)
 		return;
 	part->result = (uint8_t)result;
 	chain_clear(&request->engine->chunks, &part->bytes);
-	if (--request->calls_left > 0)
-		return;
-	merge(request);
-	request_finish(request);
+	if (--request->calls_left == 0)
+		finish(request);
 }
 
 static struct call *new_part(struct request *request, const struct shard *shard)
@@ -34,6 +49,7 @@ static struct call *new_part(struct request *request, const struct shard *shard)
 	call_init(part, request, request->command->flags & CMD_READ);
 	part->shard = shard;
 	part->done = fanout_done;
+	part->on_piece = fanout_piece;
 	part->number = request->n_parts++;
 	return part;
 }
@@ -50,10 +66,8 @@ static void send_parts(struct request *request)
 		next = part->next;
 		connset_send(engine, request->client_id, part);
 	}
-	if (--request->calls_left > 0)
-		return;
-	merge(request);
-	request_finish(request);
+	if (--request->calls_left == 0)
+		finish(request);
 }
 
 /* Room for the part number of each key, where it stays until the merge. */
@@ -183,7 +197,6 @@ void fanout_start(struct request *request, const struct command_bytes *command,
 
 		slab_put(&request->engine->calls, request->parts);
 		request->parts = NULL;
-		call_init(&request->first, request, request->command->flags & CMD_READ);
 		plan_take_bytes(request, command);
 		single_start(request, shard, keys->count);
 		return;

@@ -81,6 +81,8 @@ void single_start(struct request *request, const struct shard *shard, uint32_t n
 {
 	struct call *call = &request->first;
 
+	call->request = request;
+	call->reads = request->command->flags & CMD_READ;
 	call->shard = shard;
 	call->done = single_done;
 	call->on_piece = single_piece;

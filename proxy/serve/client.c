@@ -33,7 +33,7 @@ static void orphan_requests(struct client *client)
 
 	while ((request = TAILQ_FIRST(&client->requests)) != NULL) {
 		TAILQ_REMOVE(&client->requests, request, order);
-		request->client = NULL;
+		request_abandon(request);
 		if (request->finished)
 			request_free(request);
 	}
@@ -64,17 +64,18 @@ void client_close(struct client *client)
 	leave(client);
 }
 
-/* All that was asked is answered: the stream sends the rest and closes by itself. */
+/* All that will be answered is: once the stream has sent the rest, on_end comes. */
 static void finish(struct client *client)
 {
+	client->closing = client->finished = true;
+	orphan_requests(client);
 	stream_finish(client->stream);
-	leave(client);
 }
 
 void client_close_after_replies(struct client *client)
 {
 	client->closing = true;
-	if (!client->gone && TAILQ_EMPTY(&client->requests))
+	if (!client->gone && !client->finished && TAILQ_EMPTY(&client->requests))
 		finish(client);
 }
 
@@ -91,14 +92,16 @@ static bool is_too_slow(struct client *client)
 static void hand_over(struct client *client, struct chain *reply)
 {
 	stat_add(&client->stats->bytes_out, reply->bytes);
+	if (unlikely(chunk_pool_is_pressed(&client->engine->chunks)) && reply->bytes <= DETACH_MAX)
+		chain_detach(&client->engine->chunks, reply);
 	stream_write(client->stream, reply);
 }
 
-/* Hand the finished head's reply to the stream. False if the client had to be closed. */
+/* Hand the finished head's reply to the stream. False if there will be no more for this client. */
 static bool send_head(struct client *client, struct request *request)
 {
 	if (request->broken) {
-		client_close(client);
+		finish(client);
 		return false;
 	}
 	if (!request->quiet && !chain_is_empty(&request->reply)) {
@@ -129,8 +132,8 @@ static void drain(struct client *client)
 	while ((request = TAILQ_FIRST(&client->requests)) != NULL && request->finished)
 		if (!send_head(client, request))
 			return;
-	if (client->closing && TAILQ_EMPTY(&client->requests))
-		finish(client);
+	if (client->closing)
+		client_close_after_replies(client);
 	else
 		unblock(client);
 }
@@ -227,6 +230,15 @@ static bool has_memory(struct engine *engine)
 	return !chunk_pool_is_full(&engine->chunks);
 }
 
+/* The command is not whole yet: what there is of it is kept, if there is memory for it. */
+static void take_more(struct client *client, uint32_t need)
+{
+	if (likely(has_memory(client->engine)))
+		stream_expect(client->stream, need);
+	else if (!client->gone)
+		refuse(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
+}
+
 /* Take one command from the start of `in`; returns its length, or 0 if it is not whole yet. */
 static size_t take_command(struct client *client, struct chunk *chunk, struct span in)
 {
@@ -236,10 +248,7 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 
 	switch (client->codec->parse(&client->parse, in, &limits, &engine->args, &parsed)) {
 	case PARSE_MORE:
-		if (parsed.need > CHUNK_SIZE && !has_memory(engine))
-			refuse(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
-		else
-			stream_expect(client->stream, parsed.need);
+		take_more(client, parsed.need);
 		return 0;
 	case PARSE_BAD:
 		refuse(client, parsed.error, STAT_PROTOCOL_ERRORS);
@@ -248,7 +257,10 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 		break;
 	}
 	client->swallow = parsed.swallow;
-	if (unlikely(!has_memory(engine)))
+	bool has_room = has_memory(engine);
+	if (unlikely(client->gone))
+		return 0;
+	if (unlikely(!has_room))
 		answer_line(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
 	else if (unlikely(parsed.inlined))
 		take_inline(client, span_make(in.p, parsed.len), &limits);
@@ -291,15 +303,17 @@ static size_t on_bytes(void *owner, struct chunk *chunk, struct span bytes)
 
 static void on_written(void *owner)
 {
-	unblock(owner);
+	struct client *client = owner;
+
+	client->active_us = loop_now_us(client->engine->loop);
+	unblock(client);
 }
 
 static void on_end(void *owner, int err)
 {
 	struct client *client = owner;
 
-	client->ended = true;
-	if (err == STREAM_EOF)
+	if (err == STREAM_EOF && !client->finished)
 		client_close_after_replies(client);
 	else
 		client_close(client);

@@ -40,10 +40,10 @@ struct client {
 	uint64_t swallow; /* bytes of input to drop before the next command */
 	uint64_t id;
 	uint64_t connected_us, active_us;
-	char *name;   /* CLIENT SETNAME, or NULL */
-	bool ended;   /* the peer sends no more */
-	bool blocked; /* not read until there is room again */
-	bool closing; /* no command is taken any more: close once all is answered */
+	char *name;    /* CLIENT SETNAME, or NULL */
+	bool blocked;  /* not read until there is room again */
+	bool closing;  /* no command is taken any more: close once all is answered */
+	bool finished; /* all is answered: what is left is to be sent, then it goes */
 	bool gone;
 	struct deferred freeing;
 };

@@ -23,11 +23,7 @@ static uint64_t held_bytes(const struct client *client)
 	const struct request *request;
 
 	TAILQ_FOREACH(request, &client->requests, order)
-	{
-		held += request->reply.bytes;
-		for (const struct call *part = request->parts; part != NULL; part = part->next)
-			held += part->reply.bytes;
-	}
+	held += request_held(request);
 	return held;
 }
 

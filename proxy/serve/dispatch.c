@@ -112,7 +112,6 @@ static const struct shard *common_shard(struct request *request,
 static void start_single(struct request *request, const struct command_bytes *command,
 			 const struct shard *shard)
 {
-	call_init(&request->first, request, request->command->flags & CMD_READ);
 	plan_take_bytes(request, command);
 	single_start(request, shard, 1);
 }
@@ -170,7 +169,6 @@ static void start_all(struct client *client, struct request *request,
 {
 	if (local_answers(client, request, command))
 		return;
-	call_init(&request->first, request, request->command->flags & CMD_READ);
 	plan_take_bytes(request, command);
 	request->n_keys = command->parsed->args->n - 1;
 	fanout_all_start(request);

@@ -43,6 +43,9 @@ START_TEST(a_drain_answers_what_was_taken_and_tells_when_all_have_gone)
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
+	fake_end(idle, STREAM_EOF);
+	fake_end(dp.client, STREAM_EOF);
+	fake_settle(dp.loop);
 	ck_assert(dp.is_empty_told);
 	data_path_end(&dp);
 }
@@ -67,6 +70,8 @@ START_TEST(who_comes_during_a_drain_is_let_go)
 	ck_assert_int_eq(late->state, FAKE_FINISHED);
 	ck_assert(!dp.is_empty_told);
 	say(dp.a, "$-1\r\n");
+	ck_assert(!dp.is_empty_told);
+	fake_advance_ms(dp.loop, FAKE_LINGER_MS); /* who does not close is closed */
 	ck_assert(dp.is_empty_told);
 	data_path_end(&dp);
 }

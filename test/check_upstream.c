@@ -255,6 +255,21 @@ START_TEST(the_time_of_a_call_runs_from_its_own_queueing)
 }
 END_TEST
 
+START_TEST(a_node_that_goes_on_answering_is_not_out_of_time)
+{
+	struct probe probes[4];
+
+	begin_memcached();
+	ask_all(probes, 4);
+	for (int i = 0; i < 4; i++) {
+		fake_advance_ms(dp.loop, 900);
+		say(server, "END\r\n");
+		ck_assert_int_eq(probes[i].result, CALL_REPLY);
+	}
+	data_path_end(&dp);
+}
+END_TEST
+
 START_TEST(only_what_may_be_sent_again_is_kept_once_written)
 {
 	static char longer[DETACH_MAX + 8];
@@ -385,6 +400,7 @@ Suite *upstream_suite(void)
 			    ARRAY_LEN(breaks));
 	tcase_add_test(tcase, a_call_out_of_time_takes_the_connection_with_it);
 	tcase_add_test(tcase, the_time_of_a_call_runs_from_its_own_queueing);
+	tcase_add_test(tcase, a_node_that_goes_on_answering_is_not_out_of_time);
 	tcase_add_test(tcase, only_what_may_be_sent_again_is_kept_once_written);
 	tcase_add_test(tcase, under_pressure_kept_bytes_let_go_of_their_chunk);
 	tcase_add_test(tcase, a_long_reply_is_offered_in_pieces_and_a_short_one_not);

@@ -19,6 +19,8 @@ static bool on_piece(struct request *request, struct chain *piece)
 	return false;
 }
 
+static struct client nobody; /* for whom merging is worth while */
+
 static const struct request_events events = {.on_finished = on_finished, .on_piece = on_piece};
 
 const char *array_of(const char *words)
@@ -88,6 +90,7 @@ struct request *data_path_ask(struct data_path *dp, const char *words)
 			 PARSE_DONE);
 	struct request *request = request_new(&dp->engine, dp->pool, parsed.command, &list);
 	TAILQ_REMOVE(&list, request, order);
+	request->client = &nobody;
 	request->client_id = 1;
 	request->events = &events;
 	start(dp, request, &(struct command_bytes){&parsed, chunk, chunk->data});

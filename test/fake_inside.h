@@ -20,7 +20,8 @@ struct stream {
 	enum stream_role role;
 	bool connected, is_unix, paused, finishing, closing, ended;
 	bool is_dirty, is_again;
-	bool blocked; /* the socket was full */
+	bool blocked;	      /* the socket was full */
+	struct timer *linger; /* all is sent: runs until the end is told */
 };
 
 TAILQ_HEAD(stream_list, stream);

@@ -43,8 +43,12 @@ static void deliver(struct stream *s, struct chunk *chunk, struct span bytes)
 	struct span rest = span_skip(bytes, took);
 	if (s->closing || s->finishing) {
 		/* Its kept bytes are gone. */
-	} else if (rest.len == 0) {
+	} else if (rest.len == 0 && s->expect <= CHUNK_READ_MIN) {
 		drop_kept(s);
+	} else if (rest.len == 0) {
+		/* The rest of a long body goes on in its chunk. */
+		s->kept_at = s->kept == NULL ? 0 : s->kept->used;
+		s->kept_len = 0;
 	} else if (chunk == s->kept) {
 		s->kept_at = (uint32_t)(rest.p - chunk->data);
 		s->kept_len = (uint32_t)rest.len;
@@ -103,10 +107,9 @@ static void end(struct stream *s, int err)
 	s->loop->progress = true;
 	if (err != STREAM_EOF)
 		s->connected = false;
-	if (!s->finishing)
+	/* A finished stream that still sends ends when that is done. */
+	if (!s->finishing || err != STREAM_EOF || chain_is_empty(&s->out))
 		s->events->on_end(s->owner, err);
-	else if (err != STREAM_EOF)
-		stream_close(s);
 }
 
 static bool is_readable(const struct stream *s)
@@ -178,6 +181,26 @@ static void take_out(struct stream *s, size_t n)
 	s->loop->progress = true;
 }
 
+static void on_linger_over(void *arg)
+{
+	end(arg, STREAM_EOF);
+}
+
+/* Everything of a finished stream is sent. */
+static void begin_linger(struct stream *s)
+{
+	if (s->linger != NULL)
+		return;
+	s->peer->state = FAKE_FINISHED;
+	s->loop->progress = true;
+	if (s->ended) {
+		s->events->on_end(s->owner, STREAM_EOF);
+		return;
+	}
+	s->linger = timer_new(s->loop, on_linger_over, s);
+	timer_start(s->linger, FAKE_LINGER_MS);
+}
+
 void fake_stream_flush(struct stream *s)
 {
 	size_t n = s->out.bytes < s->peer->flush_max ? (size_t)s->out.bytes : s->peer->flush_max;
@@ -185,23 +208,19 @@ void fake_stream_flush(struct stream *s)
 
 	if (!s->connected || s->closing)
 		return;
-	if (n > 0 && is_broken && s->finishing)
-		stream_close(s);
-	else if (n > 0 && is_broken)
+	if (n > 0 && is_broken)
 		end(s, s->peer->end_err);
 	else if (n > 0)
 		take_out(s, n);
 	if (s->closing)
 		return;
 	s->blocked = !chain_is_empty(&s->out);
-	if (s->told != s->written && s->events->on_written != NULL && !s->finishing) {
+	if (s->told != s->written && s->events->on_written != NULL) {
 		s->told = s->written;
 		s->events->on_written(s->owner);
 	}
-	if (!s->closing && s->finishing && chain_is_empty(&s->out)) {
-		s->peer->state = FAKE_FINISHED;
-		stream_close(s);
-	}
+	if (!s->closing && s->connected && s->finishing && chain_is_empty(&s->out))
+		begin_linger(s);
 }
 
 struct chain *stream_out(struct stream *s)
@@ -311,7 +330,7 @@ void fake_stream_poll(struct stream *s)
 
 void stream_finish(struct stream *s)
 {
-	if (s == NULL || s->closing || s->finishing)
+	if (s->closing || s->finishing)
 		return;
 	s->finishing = true;
 	drop_kept(s);
@@ -320,7 +339,7 @@ void stream_finish(struct stream *s)
 
 void stream_close(struct stream *s)
 {
-	if (s == NULL || s->closing)
+	if (s->closing)
 		return;
 	s->closing = true;
 	s->loop->progress = true;
@@ -332,6 +351,7 @@ void stream_close(struct stream *s)
 	}
 	drop_kept(s);
 	chain_clear(s->loop->pool, &s->out);
+	timer_free(s->linger);
 	s->peer->stream = NULL;
 	if (s->peer->state != FAKE_FINISHED)
 		s->peer->state = FAKE_CLOSED;

@@ -17,12 +17,13 @@
 
 #include "io/stream.h"
 
-#define FAKE_START_US 1000000 /* what the clock of a new loop shows */
+#define FAKE_START_US  1000000 /* what the clock of a new loop shows */
+#define FAKE_LINGER_MS 500     /* from a finished stream's last byte to its end */
 
 enum fake_state {
 	FAKE_CONNECTING, /* the proxy waits for fake_connect() */
 	FAKE_OPEN,
-	FAKE_FINISHED, /* closed by the proxy once all was sent */
+	FAKE_FINISHED, /* the proxy has sent all that it will */
 	FAKE_CLOSED    /* closed by the proxy at once */
 };
 

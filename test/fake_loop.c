@@ -214,11 +214,8 @@ void loop_run_out(struct loop *loop)
 
 	end_turn(loop);
 	TAILQ_FOREACH(stream, &loop->streams, link)
-	{
-		assert(stream->finishing);
-		stream_close(stream);
-	}
-	end_turn(loop);
+	assert(stream->closing);
+	free_closed(loop);
 }
 
 void loop_free(struct loop *loop)

@@ -194,7 +194,8 @@ struct loop *script_accept(struct io_end *end, bool is_unix, size_t (*take)(stru
 
 void script_close(struct io_end *end)
 {
-	stream_close(end->stream);
+	if (end->stream != NULL)
+		stream_close(end->stream);
 	end->stream = NULL;
 }
 

@@ -43,11 +43,12 @@ START_TEST(a_finished_reply_waits_for_the_ones_before_it)
 }
 END_TEST
 
-#define MC_PIPELINE "get a b\r\nset c 0 0 12\r\nvalue\r\nget x\r\nincr d 1\r\ndelete b noreply\r\n"
-#define MC_TO_A	    "get a\r\nincr d 1\r\n"
-#define MC_TO_B	    "get b\r\ndelete b\r\n"
-#define MC_TO_C	    "set c 0 0 12\r\nvalue\r\nget x\r\n"
-#define MC_ANSWER   "VALUE b 0 1\r\n2\r\nEND\r\nSTORED\r\n5\r\n"
+static const char mc_pipeline[] =
+	"get a b\r\nset c 0 0 12\r\nvalue\r\nget x\r\nincr d 1\r\ndelete b noreply\r\n";
+#define MC_TO_A	  "get a\r\nincr d 1\r\n"
+#define MC_TO_B	  "get b\r\ndelete b\r\n"
+#define MC_TO_C	  "set c 0 0 12\r\nvalue\r\nget x\r\n"
+#define MC_ANSWER "VALUE b 0 1\r\n2\r\nEND\r\nSTORED\r\n5\r\n"
 
 /* Servers answer what they have got, byte by byte. */
 static void answer_memcached(void)
@@ -65,25 +66,25 @@ static void answer_memcached(void)
 
 START_TEST(every_split_of_memcached_bytes_gives_the_same)
 {
-	size_t len = strlen(MC_PIPELINE);
+	size_t len = sizeof(mc_pipeline) - 1;
 
 	data_path_serve_memcached(&dp);
 	for (size_t i = 0; i <= len; i++) {
-		say_bytes(dp.client, span_make(MC_PIPELINE, i));
-		say_bytes(dp.client, span_make(MC_PIPELINE + i, len - i));
+		say_bytes(dp.client, span_make(mc_pipeline, i));
+		say_bytes(dp.client, span_make(mc_pipeline + i, len - i));
 		answer_memcached();
 		check_engine_is_empty(&dp);
 	}
 	dp.client->read_max = 1;
-	say(dp.client, MC_PIPELINE);
+	say(dp.client, mc_pipeline);
 	answer_memcached();
 	data_path_end(&dp);
 }
 END_TEST
 
-#define RESP_PIPELINE                                                                              \
-	"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\nGET c\r\n*3\r\n$3\r\nSET\r\n$1\r\nd\r\n$4\r\n"  \
-	"\r\n\r\n\r\n*1\r\n$4\r\nPING\r\n"
+static const char resp_pipeline[] =
+	"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\nGET c\r\n*3\r\n$3\r\nSET\r\n$1\r\nd\r\n$4\r\n"
+	"\r\n\r\n\r\n*1\r\n$4\r\nPING\r\n";
 
 static void answer_redis(void)
 {
@@ -101,17 +102,17 @@ static void answer_redis(void)
 
 START_TEST(every_split_of_resp_bytes_gives_the_same)
 {
-	size_t len = strlen(RESP_PIPELINE);
+	size_t len = sizeof(resp_pipeline) - 1;
 
 	data_path_serve_redis(&dp);
 	for (size_t i = 0; i <= len; i++) {
-		say_bytes(dp.client, span_make(RESP_PIPELINE, i));
-		say_bytes(dp.client, span_make(RESP_PIPELINE + i, len - i));
+		say_bytes(dp.client, span_make(resp_pipeline, i));
+		say_bytes(dp.client, span_make(resp_pipeline + i, len - i));
 		answer_redis();
 		check_engine_is_empty(&dp);
 	}
 	dp.client->read_max = 1;
-	say(dp.client, RESP_PIPELINE);
+	say(dp.client, resp_pipeline);
 	answer_redis();
 	data_path_end(&dp);
 }

@@ -1,42 +1,19 @@
 #include <check.h>
 #include <errno.h>
 
-#include "core/call.h"
 #include "core/connset.h"
 #include "core/limits.h"
-#include "core/request.h"
-#include "data_path.h"
+#include "probe.h"
 #include "suites.h"
 
 #define PORT_A DATA_PATH_PORT
 
-/* A read of shard a, and what became of it. */
-struct probe {
-	struct call call;
-	bool done;
-	enum call_result result;
-};
-
 static struct data_path dp;
-static struct request asker; /* calls without one are not counted */
-
-static void on_done(struct call *call, enum call_result result)
-{
-	struct probe *probe = container_of(call, struct probe, call);
-
-	probe->done = true;
-	probe->result = result;
-	call_fini(&dp.engine, call);
-}
 
 static void ask_as(struct probe *probe, uint64_t client_id)
 {
-	*probe = (struct probe){0};
-	call_init(&probe->call, &asker, true);
-	probe->call.shard = &dp.pool->shards[0];
-	probe->call.done = on_done;
-	chain_append(&dp.engine.chunks, &probe->call.bytes, NULL, span_of("get a\r\n"));
-	connset_send(&dp.engine, client_id, &probe->call);
+	probe_init(probe, &dp, NULL, span_of("get a\r\n"), true);
+	probe_send(probe, client_id);
 	fake_settle(dp.loop);
 }
 

@@ -3,44 +3,14 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "core/call.h"
 #include "core/connset.h"
 #include "core/limits.h"
-#include "core/request.h"
-#include "data_path.h"
+#include "probe.h"
 #include "suites.h"
 
-/* A call of the test's own, and what became of it. */
-struct probe {
-	struct call call;
-	bool done;
-	enum call_result result;
-	uint32_t place; /* among those that are done */
-	uint32_t pieces;
-	char reply[64];
-};
-
 static struct data_path dp;
-static struct request asker; /* calls without one are not counted */
 static struct fake_peer *server;
-static uint32_t n_done, n_relieved;
-
-static void on_done(struct call *call, enum call_result result)
-{
-	struct probe *probe = container_of(call, struct probe, call);
-
-	ck_assert(!probe->done);
-	probe->done = true;
-	probe->result = result;
-	probe->place = n_done++;
-	probe->reply[chain_peek(&call->reply, probe->reply, sizeof(probe->reply) - 1)] = '\0';
-	call_fini(&dp.engine, call);
-}
-
-static void on_piece(struct call *call)
-{
-	container_of(call, struct probe, call)->pieces++;
-}
+static uint32_t n_relieved;
 
 static void on_relieve(void *arg)
 {
@@ -52,7 +22,7 @@ static void begin(struct data_path_setup setup)
 {
 	data_path_init(&dp, setup);
 	server = dp.a;
-	n_done = n_relieved = 0;
+	n_relieved = 0;
 	dp.engine.relieve = on_relieve;
 }
 
@@ -61,16 +31,9 @@ static void begin_memcached(void)
 	begin((struct data_path_setup){.protocol = PROTOCOL_MEMCACHED});
 }
 
-/* Give a call to the connection to shard a; its bytes leave at the end of the turn. */
 static void ask(struct probe *probe, const char *bytes, bool reads)
 {
-	*probe = (struct probe){0};
-	call_init(&probe->call, &asker, reads);
-	probe->call.shard = &dp.pool->shards[0];
-	probe->call.done = on_done;
-	probe->call.on_piece = on_piece;
-	chain_append(&dp.engine.chunks, &probe->call.bytes, NULL, span_of(bytes));
-	connset_send(&dp.engine, 1, &probe->call);
+	probe_ask(probe, &dp, bytes, reads);
 }
 
 static void ask_all(struct probe *probes, size_t n)
@@ -92,10 +55,8 @@ START_TEST(replies_go_to_the_calls_in_their_order)
 	fake_settle(dp.loop);
 	expect(server, "get a\r\nincr d 1\r\nget h\r\n");
 	say(server, "END\r\n17\r\nVALUE h 0 1\r\nx\r\nEND\r\n");
-	for (uint32_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 3; i++)
 		ck_assert_int_eq(probes[i].result, CALL_REPLY);
-		ck_assert_uint_eq(probes[i].place, i);
-	}
 	ck_assert_str_eq(probes[0].reply, "END\r\n");
 	ck_assert_str_eq(probes[1].reply, "17\r\n");
 	ck_assert_str_eq(probes[2].reply, "VALUE h 0 1\r\nx\r\nEND\r\n");
@@ -293,19 +254,16 @@ END_TEST
 
 START_TEST(under_pressure_kept_bytes_let_go_of_their_chunk)
 {
-	struct probe probe = {0};
+	struct probe probe;
 
 	begin((struct data_path_setup){.protocol = PROTOCOL_MEMCACHED, .memory = 200000});
 	struct chunk *chunk = chunk_new(&dp.engine.chunks, 100000);
 	memcpy(chunk->data, "get a\r\n", 7);
 	chunk->used = 7;
-	call_init(&probe.call, &asker, true);
-	probe.call.shard = &dp.pool->shards[0];
-	probe.call.done = on_done;
-	chain_append(&dp.engine.chunks, &probe.call.bytes, chunk, span_make(chunk->data, 7));
+	probe_init(&probe, &dp, chunk, span_make(chunk->data, 7), true);
 	chunk_unref(chunk);
 	ck_assert(chunk_pool_is_pressed(&dp.engine.chunks));
-	connset_send(&dp.engine, 1, &probe.call);
+	probe_send(&probe, 1);
 	fake_settle(dp.loop);
 	ck_assert(!chunk_pool_is_pressed(&dp.engine.chunks));
 	expect(server, "get a\r\n");

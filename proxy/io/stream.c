@@ -207,7 +207,7 @@ static void on_closed(uv_handle_t *handle)
 
 void stream_close(struct stream *s)
 {
-	if (s->closing)
+	if (s == NULL || s->closing)
 		return;
 	s->closing = true;
 	if (s->is_dirty)

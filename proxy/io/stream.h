@@ -34,7 +34,8 @@ struct stream_events {
 	/* stream_written() has grown. */
 	void (*on_written)(void *owner);
 	/* The peer will send no more (UV_EOF as -4095) or the connection broke (negative errno).
-	 * After an end of file the stream can still be written. The owner closes it, now or later. */
+	 * After an end of file the stream can still be written, and may break later, which comes as
+	 * a second call. The owner closes it, now or later. */
 	void (*on_end)(void *owner, int err);
 };
 
@@ -80,7 +81,8 @@ void stream_resume(struct stream *stream);
 
 /*
  * Take no more bytes in; on_end comes when everything is sent and the peer has closed or a moment
- * has passed, or when the connection breaks before. stream_close() closes now, without a callback.
+ * has passed, or when the connection breaks before. stream_close() closes now, without a callback;
+ * NULL is fine.
  */
 void stream_finish(struct stream *stream);
 void stream_close(struct stream *stream);

@@ -119,7 +119,7 @@ static void take_in(struct stream *s, uint32_t n)
 
 void stream_end(struct stream *s, int err)
 {
-	if (s->closing || s->ended)
+	if (s->closing || !s->connected || (err == UV_EOF && s->ended))
 		return;
 	s->ended = true;
 	if (err != UV_EOF)

@@ -110,6 +110,21 @@ START_TEST(a_half_closed_client_gets_its_replies)
 }
 END_TEST
 
+START_TEST(a_half_closed_client_that_breaks_is_closed)
+{
+	data_path_serve_memcached(&dp);
+	fake_send(dp.client, span_of("get a\r\nget b\r\n"));
+	fake_end(dp.client, STREAM_EOF);
+	fake_settle(dp.loop);
+	fake_end(dp.client, -ECONNRESET);
+	say(dp.a, "END\r\n");
+	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);
+	ck_assert_uint_eq(dp.clients.n, 0);
+	say(dp.b, "END\r\n");
+	data_path_end(&dp);
+}
+END_TEST
+
 START_TEST(half_a_command_before_the_end_is_dropped)
 {
 	data_path_serve_memcached(&dp);
@@ -230,6 +245,7 @@ Suite *client_suite(void)
 	tcase_add_test(tcase, requests_of_a_client_that_left_end_by_themselves);
 	tcase_add_test(tcase, finished_replies_of_a_client_that_left_are_dropped);
 	tcase_add_test(tcase, a_half_closed_client_gets_its_replies);
+	tcase_add_test(tcase, a_half_closed_client_that_breaks_is_closed);
 	tcase_add_test(tcase, half_a_command_before_the_end_is_dropped);
 	tcase_add_test(tcase, quit_answers_what_came_before_and_nothing_after);
 	tcase_add_test(tcase, quit_of_redis_is_answered_after_what_came_before);

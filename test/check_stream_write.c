@@ -261,6 +261,35 @@ START_TEST(a_peer_that_goes_while_it_is_written_to_is_told_once)
 }
 END_TEST
 
+static bool peer_half_closes(void)
+{
+	shutdown(end.peer, SHUT_WR);
+	return true;
+}
+
+static bool has_ended_twice(void)
+{
+	return end.n_ends == 2;
+}
+
+START_TEST(what_breaks_after_its_end_of_file_is_told_of_again)
+{
+	const struct io_step steps[] = {{"peer_half_closes", peer_half_closes},
+					{"has_ended", has_ended},
+					{"write_long_text", write_long_text},
+					{"reset_by_peer", reset_by_peer},
+					{"has_ended_twice", has_ended_twice}};
+
+	make_long_text();
+	begin(_i);
+	script_run(steps, ARRAY_LEN(steps), close_end);
+	ck_assert_int_lt(end.end_err, 0);
+	ck_assert_int_ne(end.end_err, STREAM_EOF);
+	script_forget(&end);
+	free(long_text);
+}
+END_TEST
+
 START_TEST(closing_drops_what_was_not_sent)
 {
 	const struct io_step steps[] = {{"write_long_text", write_long_text},
@@ -291,6 +320,7 @@ Suite *stream_write_suite(void)
 	tcase_add_loop_test(tcase, a_finished_stream_that_cannot_send_may_be_closed, 0, KINDS);
 	tcase_add_loop_test(tcase, a_finished_stream_that_breaks_ends_once, 0, KINDS);
 	tcase_add_loop_test(tcase, a_peer_that_goes_while_it_is_written_to_is_told_once, 0, KINDS);
+	tcase_add_loop_test(tcase, what_breaks_after_its_end_of_file_is_told_of_again, 0, KINDS);
 	tcase_add_loop_test(tcase, closing_drops_what_was_not_sent, 0, KINDS);
 	suite_add_tcase(suite, tcase);
 	return suite;

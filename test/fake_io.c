@@ -101,7 +101,7 @@ static void read_to_lent_chunk(struct stream *s, size_t max)
 
 static void end(struct stream *s, int err)
 {
-	if (s->closing || s->ended)
+	if (s->closing || !s->connected || (err == STREAM_EOF && s->ended))
 		return;
 	s->ended = true;
 	s->loop->progress = true;
@@ -339,7 +339,7 @@ void stream_finish(struct stream *s)
 
 void stream_close(struct stream *s)
 {
-	if (s->closing)
+	if (s == NULL || s->closing)
 		return;
 	s->closing = true;
 	s->loop->progress = true;

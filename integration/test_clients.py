@@ -290,6 +290,7 @@ def test_php_memcached_noreply_and_buffering(mc_address, text):
         $m->setOption(Memcached::OPT_BUFFER_WRITES, true);
         $m->addServer($host, (int)$port);
         for ($i = 0; $i < 500; $i++) { $m->set("$k-$i", "v$i"); }
+        $m->flushBuffers();
         $m->setOption(Memcached::OPT_BUFFER_WRITES, false);
         $right = 0;
         for ($i = 0; $i < 500; $i++) { $right += $m->get("$k-$i") === "v$i"; }

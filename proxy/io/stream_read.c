@@ -31,6 +31,11 @@ static uint32_t capacity_for(const struct stream *s, size_t rest)
 /* Keep the bytes that on_bytes left, for the next read to go on with. */
 static void keep(struct stream *s, struct span rest)
 {
+	if (rest.len == 0 && s->kept != NULL && s->expect > 0 &&
+	    s->kept->cap - s->kept->used >= CHUNK_READ_MIN) {
+		s->kept_len = 0; /* the body goes on: so does its chunk */
+		return;
+	}
 	if (rest.len == 0) {
 		stream_drop_kept(s);
 		return;

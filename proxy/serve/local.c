@@ -51,6 +51,10 @@ void reply_error(struct request *request, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
+	/* A client's own words in it must not end the line. */
+	for (char *p = line; *p != '\0'; p++)
+		if (*p == '\r' || *p == '\n')
+			*p = ' ';
 	reply_line(request, line);
 	request->is_error = true;
 	stat_add(&request->engine->stats->counter[STAT_COMMANDS_INVALID], 1);

@@ -7,7 +7,7 @@
 #include "base/chain.h"
 
 #define FREE_STANDARD_MAX 64 /* 4 MiB kept for reuse */
-#define FREE_BODY_MAX	  32 /* 8 MiB */
+#define FREE_BODY_MAX	  32 /* 4 MiB */
 
 void chunk_pool_init(struct chunk_pool *pool, uint64_t bytes_max)
 {

@@ -83,8 +83,7 @@ static struct timer *next_due(struct loop *loop, uint64_t until_us)
 {
 	struct timer *timer, *first = NULL;
 
-	TAILQ_FOREACH(timer, &loop->timers, link)
-	{
+	TAILQ_FOREACH (timer, &loop->timers, link) {
 		if (timer->runs && timer->due_us <= until_us &&
 		    (first == NULL || timer->due_us < first->due_us))
 			first = timer;
@@ -177,8 +176,8 @@ bool fake_turn(struct loop *loop)
 	struct stream *stream;
 
 	loop->progress = false;
-	TAILQ_FOREACH(stream, &loop->streams, link)
-	fake_stream_poll(stream);
+	TAILQ_FOREACH (stream, &loop->streams, link)
+		fake_stream_poll(stream);
 	end_turn(loop);
 	return loop->progress;
 }
@@ -213,8 +212,8 @@ void loop_run_out(struct loop *loop)
 	struct stream *stream;
 
 	end_turn(loop);
-	TAILQ_FOREACH(stream, &loop->streams, link)
-	assert(stream->closing);
+	TAILQ_FOREACH (stream, &loop->streams, link)
+		assert(stream->closing);
 	free_closed(loop);
 }
 

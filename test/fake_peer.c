@@ -39,8 +39,7 @@ struct fake_peer *fake_server(struct loop *loop, uint16_t port)
 {
 	struct fake_peer *peer, *newest = NULL;
 
-	TAILQ_FOREACH(peer, &loop->peers, link)
-	{
+	TAILQ_FOREACH (peer, &loop->peers, link) {
 		if (peer->fd < 0 && peer->port == port)
 			newest = peer;
 	}
@@ -52,8 +51,8 @@ uint32_t fake_connects(struct loop *loop, uint16_t port)
 	struct fake_peer *peer;
 	uint32_t n = 0;
 
-	TAILQ_FOREACH(peer, &loop->peers, link)
-	n += peer->fd < 0 && peer->port == port;
+	TAILQ_FOREACH (peer, &loop->peers, link)
+		n += peer->fd < 0 && peer->port == port;
 	return n;
 }
 
@@ -61,8 +60,7 @@ struct fake_peer *fake_client(struct loop *loop, int fd)
 {
 	struct fake_peer *peer;
 
-	TAILQ_FOREACH(peer, &loop->peers, link)
-	{
+	TAILQ_FOREACH (peer, &loop->peers, link) {
 		if (peer->fd == fd)
 			return peer;
 	}

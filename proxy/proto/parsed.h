@@ -58,8 +58,8 @@ struct parsed {
 	bool line_cut;		       /* memcached: send only bytes line_at..line_end and a line
 	                                  end: the rest is noreply, blanks, or follows a NUL */
 	bool noreply;		       /* memcached: the reply is to be dropped, error too */
-	bool inlined;	   /* RESP: an inline command: it must be rewritten to be sent */
-	const char *error; /* a reply line without its line end, or NULL. With PARSE_DONE
+	bool inlined;	     /* RESP: an inline command: it must be rewritten to be sent */
+	const char *error;   /* a reply line without its line end, or NULL. With PARSE_DONE
 	                                  the command is answered with it and the connection stays */
 	char error_text[48]; /* private: an error with a byte of the input in it, for `error` */
 };

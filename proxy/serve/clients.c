@@ -22,8 +22,8 @@ static uint64_t held_bytes(const struct client *client)
 	uint64_t held = stream_held(client->stream);
 	const struct request *request;
 
-	TAILQ_FOREACH(request, &client->requests, order)
-	held += request_held(request);
+	TAILQ_FOREACH (request, &client->requests, order)
+		held += request_held(request);
 	return held;
 }
 
@@ -32,8 +32,7 @@ void clients_close_slowest(struct clients *clients)
 	struct client *client, *slowest = NULL;
 	uint64_t most = 0;
 
-	TAILQ_FOREACH(client, &clients->list, link)
-	{
+	TAILQ_FOREACH (client, &clients->list, link) {
 		uint64_t held = held_bytes(client);
 
 		if (held > most) {

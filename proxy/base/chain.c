@@ -198,6 +198,7 @@ int chain_gather(const struct chain *chain, struct iovec *iov, int max, char *sc
 	char *run_end = NULL; /* where a copy must land to grow the entry before it */
 	int n = 0;
 
+	assert(scratch != NULL);
 	for (; s != NULL; s = s->next) {
 		bool copy = s->len <= CHAIN_GATHER_MAX && s->len <= cap - copied;
 		char *to = scratch + copied;

@@ -115,7 +115,7 @@ static void take_in(struct stream *s, uint32_t n)
 	chunk = s->loop->pool->reading;
 	char *to = chunk->data + chunk->used;
 	uint32_t len = s->kept_len + n;
-	if (s->kept_len > 0)
+	if (s->kept != NULL)
 		memcpy(to, s->kept->data + s->kept_at, s->kept_len);
 	stream_drop_kept(s);
 	chunk->used += len;

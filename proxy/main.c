@@ -27,7 +27,7 @@ static int unknown(const char *name)
 
 int main(int argc, char **argv)
 {
-	static char run_name[] = "run";
+	char run_name[] = "run";
 
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
 		puts("slipring " SLIPRING_VERSION);

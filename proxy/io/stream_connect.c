@@ -58,18 +58,25 @@ static void connect_to(struct connecting *c, const struct sockaddr *address)
 		fail_soon(c, err);
 }
 
-/* The attempt'th address of the answer, round and round. */
+/*
+ * The attempt'th address of the answer, round and round, those of IPv4 first: a name such as
+ * localhost often has both, and most nodes listen at the one of IPv4 alone.
+ */
 static const struct addrinfo *pick(const struct addrinfo *list, uint32_t attempt)
 {
-	const struct addrinfo *ai = list;
-	uint32_t n = 0;
+	uint32_t n = 0, n_v4 = 0;
 
-	for (; ai != NULL; ai = ai->ai_next)
+	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
 		n++;
-	ai = list;
-	for (uint32_t i = attempt % n; i > 0; i--)
-		ai = ai->ai_next;
-	return ai;
+		n_v4 += ai->ai_family == AF_INET;
+	}
+	uint32_t at = attempt % n;
+	bool v4 = at < n_v4;
+	uint32_t skip = v4 ? at : at - n_v4;
+	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next)
+		if ((ai->ai_family == AF_INET) == v4 && skip-- == 0)
+			return ai;
+	return list;
 }
 
 static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *list)

@@ -16,12 +16,16 @@
 
 /* How a request is spread over shards. */
 enum split {
-	SPLIT_NONE,  /* all keys on one shard, or it is refused */
-	SPLIT_KEYS,  /* each key is a part: MGET, DEL, memcached get */
-	SPLIT_PAIRS, /* each key with the argument after it is a part: MSET */
-	SPLIT_ALL,   /* the same bytes to every shard: flush_all */
-	SPLIT_LOCAL, /* answered by the proxy itself */
-	SPLIT_REFUSE /* known, and not supported: refused by name */
+	SPLIT_NONE,    /* all keys on one shard, or it is refused */
+	SPLIT_KEYS,    /* each key is a part: MGET, DEL, memcached get */
+	SPLIT_PAIRS,   /* each key with the argument after it is a part: MSET */
+	SPLIT_ALL,     /* the same bytes to every shard: flush_all */
+	SPLIT_ANY,     /* the same bytes to some one shard: what all would answer alike */
+	SPLIT_SCAN,    /* to one shard after the other, the cursor says which */
+	SPLIT_SESSION, /* changes its connection's transaction: MULTI, EXEC, WATCH */
+	SPLIT_PUBSUB,  /* changes its connection's subscriptions */
+	SPLIT_LOCAL,   /* answered by the proxy itself */
+	SPLIT_REFUSE   /* known, and not supported: refused by name, with the row's `why` */
 };
 
 /* How the parts' replies become one. */
@@ -31,7 +35,15 @@ enum merge {
 	MERGE_SUM,    /* integers added */
 	MERGE_ALL_OK, /* the first part's reply unless another is an error: then that error */
 	MERGE_VALUES, /* memcached VALUE blocks, one END */
-	MERGE_STATS   /* memcached STAT lines, summed or listed node by node */
+	MERGE_STATS,  /* memcached STAT lines, summed or listed node by node */
+	MERGE_CONCAT, /* all elements of the parts' arrays: KEYS */
+	MERGE_UNION,  /* the same, each element once: PUBSUB CHANNELS */
+	MERGE_MIN,    /* the least integer: LASTSAVE */
+	MERGE_AND,    /* integers of an array, place by place, 1 where all are: SCRIPT EXISTS */
+	MERGE_ANY_OK, /* the first reply that is no error, else the first error: SCRIPT KILL */
+	MERGE_RANDOM, /* one of those that are not nil, at random: RANDOMKEY */
+	MERGE_PAIRS,  /* names and integers in turn, added up by place: PUBSUB NUMSUB */
+	MERGE_INFO    /* INFO's sections, summed or listed shard by shard */
 };
 
 enum command_flag {
@@ -42,7 +54,10 @@ enum command_flag {
 	CMD_BODY = 1 << 4,	/* memcached: a data block follows the line */
 	CMD_NOREPLY = 1 << 5,	/* memcached: takes a trailing noreply */
 	CMD_MOVABLE = 1 << 6,	/* RESP: key positions depend on the arguments */
-	CMD_CONTAINER = 1 << 7	/* RESP: the rows of its subcommands follow its own */
+	CMD_CONTAINER = 1 << 7, /* RESP: the rows of its subcommands follow its own */
+	CMD_PRIMARY = 1 << 8,	/* reads, but what a replica says is of no use: SCAN's cursors */
+	CMD_SCRIPT = 1 << 9,	/* RESP: runs a script that a node may not know: EVAL, EVALSHA */
+	CMD_NO_AUTH = 1 << 10	/* RESP: may be sent before the client has said who it is */
 };
 
 /* Where keys are among the arguments; argument 0 is the command's name. */
@@ -69,6 +84,8 @@ struct command {
 	uint8_t n_specs;      /* 0: it has no keys */
 	struct keys_spec specs[COMMAND_SPECS_MAX];
 	const char *wire_flags; /* RESP: as COMMAND prints them, space-separated; else "" */
+	uint32_t categories;	/* RESP: a bit a row of resp_categories.def */
+	const char *why;	/* SPLIT_REFUSE: the reason, as words of a sentence; else NULL */
 };
 
 /*

@@ -12,7 +12,7 @@
 #define STORE(first)	  {KEYS_KIND_STORE, first, 0, 1}
 /* clang-format on */
 #define COMMAND(id, name, arity, flags, split, merge, keys, wire)                                  \
-	{name, id, arity, flags, split, merge, keys, wire},
+	{name, id, arity, flags, split, merge, keys, wire, 0, NULL},
 
 static const struct command commands[] = {
 #include "proto/resp_commands.def"

@@ -34,6 +34,8 @@ void address_format(const struct address *address, char *out);
 struct endpoint {
 	uint16_t id; /* index into topology->endpoints and into each worker's connsets */
 	uint16_t pool, shard;
+	bool is_replica;
+	bool is_near; /* a replica in the zone of the proxy */
 	struct address address;
 	char text[ADDRESS_TEXT_MAX]; /* address_format's */
 };

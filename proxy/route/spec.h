@@ -14,15 +14,63 @@
 enum pool_protocol { PROTOCOL_MEMCACHED, PROTOCOL_REDIS };
 enum multiget_errors { MULTIGET_PARTIAL, MULTIGET_FAIL };
 
-struct shard_spec {
-	char *name;    /* NULL: its address is its name, and its ring label follows the dialect */
-	char *primary; /* HOST:PORT or unix:PATH */
-	uint32_t weight;
-};
+/* Where a read may go. */
+enum reads { READS_PRIMARY, READS_PREFER_REPLICA, READS_REPLICA, READS_UNSET };
+
+/* Which of the replicas that will do is read. */
+enum replica_choice { CHOICE_LATENCY, CHOICE_TURN };
+
+/* Whose later reads see a client's write (read_your_writes). */
+enum identity { IDENTITY_CONNECTION, IDENTITY_ADDRESS, IDENTITY_USER };
 
 struct string_list {
 	char **v;
 	size_t n;
+};
+
+/* A password: as it stands, in a variable of the environment, or in a file. */
+struct secret_spec {
+	char *text; /* once the settings are read: the password, wherever it came from; NULL: none */
+	char *env, *file;
+};
+
+struct replica_spec {
+	char *address;
+	char *zone; /* or NULL */
+};
+
+struct shard_spec {
+	char *name;    /* NULL: its address is its name, and its ring label follows the dialect */
+	char *primary; /* HOST:PORT or unix:PATH */
+	uint32_t weight;
+	struct replica_spec *replicas;
+	size_t n_replicas;
+};
+
+/* A client that says who it is. */
+struct user_spec {
+	char *name;
+	struct secret_spec password; /* none: any password will do */
+	struct string_list commands; /* "+read", "-flushall": in order, from nothing; none: all */
+	struct string_list prefixes; /* of the keys it may name; none: all */
+	uint64_t *allowed;	     /* made of `commands`: a bit a command id; NULL: all */
+	size_t allowed_words;
+};
+
+/* What holds for the keys that begin with `match`. */
+struct prefix_spec {
+	char *match;
+	int reads; /* enum reads; READS_UNSET: the pool's */
+	struct string_list refuse;
+	uint64_t *refused; /* made of `refuse`: a bit a command id; NULL: none */
+	size_t refused_words;
+};
+
+/* A command that the table has not: a module's. */
+struct command_spec {
+	char *name;
+	int first, last, step; /* where its keys are, as in COMMAND's reply; first 0: none */
+	int writes;	       /* bool */
 };
 
 /* What clients and nodes may do and for how long; every field has a default in the schema. */
@@ -36,6 +84,14 @@ struct pool_settings {
 	uint32_t connections; /* to each endpoint from each worker */
 	uint32_t retries;
 	int multiget_errors; /* enum multiget_errors */
+	uint32_t leases;     /* connections to each endpoint that clients of one worker may hold for
+			    transactions and blocking commands */
+	int reads;	     /* enum reads */
+	int replica_choice;  /* enum replica_choice */
+	uint64_t max_lag_bytes;	      /* of replication, that a replica may be behind; 0: any */
+	uint32_t read_your_writes_ms; /* 0: off */
+	int identity;		      /* enum identity */
+	uint32_t health_every_ms, health_timeout_ms;
 };
 
 struct pool_spec {
@@ -49,6 +105,15 @@ struct pool_spec {
 	char *node_string;	  /* or NULL */
 	struct shard_spec *shards;
 	size_t n_shards;
+	char *zone;			     /* of this proxy, or NULL */
+	struct user_spec credentials;	     /* towards the nodes: name and password alone */
+	struct secret_spec clients_password; /* asked of clients: the user "default" */
+	struct user_spec *users;
+	size_t n_users;
+	struct prefix_spec *prefixes;
+	size_t n_prefixes;
+	struct command_spec *commands;
+	size_t n_commands;
 	struct pool_settings settings;
 };
 

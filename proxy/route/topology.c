@@ -21,6 +21,33 @@ static int blame(struct error *error, const char *what, const char *name)
 	return error_set(error, "%s %s: %s", what, name, why.text);
 }
 
+/* Those in the proxy's zone first, so that choosing among them is choosing among the first. */
+static int fill_replicas(struct shard *shard, const struct pool_spec *spec,
+			 const struct shard_spec *from, struct error *error)
+{
+	struct endpoint *next = shard->replicas = shard->primary + 1;
+
+	for (int near = 1; near >= 0; near--) {
+		for (size_t i = 0; i < from->n_replicas; i++) {
+			const struct replica_spec *replica = &from->replicas[i];
+			bool is_near = spec->zone != NULL && replica->zone != NULL &&
+				       strcmp(spec->zone, replica->zone) == 0;
+
+			if (is_near != (bool)near)
+				continue;
+			if (address_parse(replica->address, default_port(spec), &next->address,
+					  error) != 0)
+				return -1;
+			address_format(&next->address, next->text);
+			next->is_replica = true;
+			next->is_near = is_near;
+			next++;
+		}
+	}
+	shard->n_replicas = (uint16_t)from->n_replicas;
+	return 0;
+}
+
 /* The address, and from it the name and label of a shard that has none. */
 static int fill_shard(struct shard *shard, struct endpoint *endpoint, const struct pool_spec *spec,
 		      const struct shard_spec *from, struct error *error)
@@ -85,6 +112,87 @@ static int fill_dist(struct pool *pool, struct error *error)
 	return pool->dist != NULL ? 0 : -1;
 }
 
+static uint64_t *copy_bits(const uint64_t *bits, size_t words)
+{
+	return bits == NULL
+		       ? NULL
+		       : (uint64_t *)(void *)alloc_copy((const char *)bits, words * sizeof(*bits));
+}
+
+static void copy_list(struct string_list *to, const struct string_list *from)
+{
+	*to = (struct string_list){alloc_zeroed(from->n + 1, sizeof(char *)), from->n};
+	for (size_t i = 0; i < from->n; i++)
+		to->v[i] = alloc_string(from->v[i]);
+}
+
+static char *copy_text(const char *text)
+{
+	return text == NULL ? NULL : alloc_string(text);
+}
+
+static void fill_user(struct user *user, const struct user_spec *from)
+{
+	user->name = alloc_string(from->name);
+	user->password = copy_text(from->password.text);
+	user->allowed = copy_bits(from->allowed, from->allowed_words);
+	user->allowed_words = from->allowed_words;
+	copy_list(&user->prefixes, &from->prefixes);
+}
+
+/* The password that all clients share is that of the user "default", as at a server. */
+static void fill_users(struct pool *pool, const struct pool_spec *spec)
+{
+	const struct user_spec everyone = {.name = (char *)(uintptr_t) "default",
+					   .password = spec->clients_password};
+
+	pool->users = alloc_zeroed(spec->n_users + 1, sizeof(*pool->users));
+	if (everyone.password.text != NULL)
+		fill_user(&pool->users[pool->n_users++], &everyone);
+	for (size_t i = 0; i < spec->n_users; i++)
+		fill_user(&pool->users[pool->n_users++], &spec->users[i]);
+}
+
+static int longest_first(const void *a, const void *b)
+{
+	const struct policy *x = a, *y = b;
+
+	if (x->match_len != y->match_len)
+		return x->match_len > y->match_len ? -1 : 1;
+	return strcmp(x->match, y->match);
+}
+
+static void fill_policies(struct pool *pool, const struct pool_spec *spec)
+{
+	pool->policies = alloc_zeroed(spec->n_prefixes + 1, sizeof(*pool->policies));
+	pool->n_policies = spec->n_prefixes;
+	pool->reads_replicas = spec->settings.reads != READS_PRIMARY;
+	for (size_t i = 0; i < spec->n_prefixes; i++) {
+		const struct prefix_spec *from = &spec->prefixes[i];
+		int reads = from->reads == READS_UNSET ? spec->settings.reads : from->reads;
+
+		pool->policies[i] = (struct policy){
+			.match = alloc_string(from->match),
+			.match_len = strlen(from->match),
+			.reads = (enum reads)reads,
+			.refused = copy_bits(from->refused, from->refused_words),
+			.refused_words = from->refused_words,
+		};
+		pool->reads_replicas = pool->reads_replicas || reads != READS_PRIMARY;
+	}
+	qsort(pool->policies, pool->n_policies, sizeof(*pool->policies), longest_first);
+}
+
+static void fill_commands(struct pool *pool, const struct pool_spec *spec)
+{
+	pool->commands = alloc_zeroed(spec->n_commands + 1, sizeof(*pool->commands));
+	pool->n_commands = spec->n_commands;
+	for (size_t i = 0; i < spec->n_commands; i++) {
+		pool->commands[i] = spec->commands[i];
+		pool->commands[i].name = alloc_string(spec->commands[i].name);
+	}
+}
+
 static void fill_settings(struct pool *pool, const struct pool_spec *spec)
 {
 	const char *prefix = spec->key_prefix_ignored;
@@ -101,6 +209,11 @@ static void fill_settings(struct pool *pool, const struct pool_spec *spec)
 	pool->prefix_ignored = alloc_string(prefix != NULL ? prefix : "");
 	pool->prefix_len = strlen(pool->prefix_ignored);
 	pool->settings = spec->settings;
+	pool->node_user = copy_text(spec->credentials.name);
+	pool->node_password = copy_text(spec->credentials.password.text);
+	fill_users(pool, spec);
+	fill_policies(pool, spec);
+	fill_commands(pool, spec);
 }
 
 /* The pool's shards, each with its endpoint behind those of the pools before. */
@@ -113,10 +226,14 @@ static int fill_shards(struct pool *pool, struct topology *topology, const struc
 		const struct shard_spec *from = &spec->shards[i];
 		struct endpoint *endpoint = &topology->endpoints[topology->n_endpoints];
 
-		endpoint->id = topology->n_endpoints++;
-		endpoint->pool = pool->index;
-		endpoint->shard = pool->shards[i].index = i;
-		if (fill_shard(&pool->shards[i], endpoint, spec, from, error) != 0)
+		pool->shards[i].index = i;
+		for (size_t j = 0; j <= from->n_replicas; j++) {
+			endpoint[j].id = topology->n_endpoints++;
+			endpoint[j].pool = pool->index;
+			endpoint[j].shard = i;
+		}
+		if (fill_shard(&pool->shards[i], endpoint, spec, from, error) != 0 ||
+		    fill_replicas(&pool->shards[i], spec, from, error) != 0)
 			return blame(error, "shard", from->name ? from->name : from->primary);
 	}
 	return 0;
@@ -139,6 +256,36 @@ static int fill_pool(struct pool *pool, struct topology *topology, const struct 
 	return fill_dist(pool, error);
 }
 
+static void free_list(struct string_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->v[i]);
+	free(list->v);
+}
+
+static void free_settings(struct pool *pool)
+{
+	for (size_t i = 0; i < pool->n_users; i++) {
+		free(pool->users[i].name);
+		free(pool->users[i].password);
+		free(pool->users[i].allowed);
+		free_list(&pool->users[i].prefixes);
+	}
+	for (size_t i = 0; i < pool->n_policies; i++) {
+		free(pool->policies[i].match);
+		free(pool->policies[i].refused);
+	}
+	for (size_t i = 0; i < pool->n_commands; i++)
+		free(pool->commands[i].name);
+	free(pool->users);
+	free(pool->policies);
+	free(pool->commands);
+	free(pool->node_user);
+	free(pool->node_password);
+	free(pool->prefix_ignored);
+	free(pool->name);
+}
+
 static void topology_free(struct topology *topology)
 {
 	for (size_t i = 0; i < topology->n_pools; i++) {
@@ -149,8 +296,7 @@ static void topology_free(struct topology *topology)
 			free(pool->shards[j].label);
 		}
 		free(pool->shards);
-		free(pool->prefix_ignored);
-		free(pool->name);
+		free_settings(pool);
 		dist_free(pool->dist);
 	}
 	free(topology->pools);
@@ -165,11 +311,12 @@ struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_
 	size_t endpoints = 0;
 
 	for (size_t i = 0; i < n; i++)
-		endpoints += specs[i].n_shards;
+		for (size_t j = 0; j < specs[i].n_shards; j++)
+			endpoints += 1 + specs[i].shards[j].n_replicas;
 	if (n > UINT16_MAX || endpoints > UINT16_MAX) {
-		(void)error_set(error,
-				"there are %zu pools with %zu shards in all; expected at most %d",
-				n, endpoints, UINT16_MAX);
+		(void)error_set(
+			error, "there are %zu pools with %zu endpoints in all; expected at most %d",
+			n, endpoints, UINT16_MAX);
 		free(topology);
 		return NULL;
 	}
@@ -210,6 +357,25 @@ const struct pool *topology_pool(const struct topology *topology, const char *na
 	for (size_t i = 0; i < topology->n_pools; i++)
 		if (strcmp(topology->pools[i].name, name) == 0)
 			return &topology->pools[i];
+	return NULL;
+}
+
+const struct policy *pool_policy(const struct pool *pool, struct span key)
+{
+	for (size_t i = 0; i < pool->n_policies; i++) {
+		const struct policy *policy = &pool->policies[i];
+
+		if (span_starts_with(key, span_make(policy->match, policy->match_len)))
+			return policy;
+	}
+	return NULL;
+}
+
+const struct user *pool_user(const struct pool *pool, struct span name)
+{
+	for (size_t i = 0; i < pool->n_users; i++)
+		if (span_equal_str(name, pool->users[i].name))
+			return &pool->users[i];
 	return NULL;
 }
 

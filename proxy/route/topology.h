@@ -23,6 +23,26 @@ struct shard {
 	uint32_t weight;
 	uint16_t index; /* in its pool */
 	struct endpoint *primary;
+	struct endpoint *replicas; /* those in the proxy's zone first */
+	uint16_t n_replicas;
+};
+
+/* Who a client may say it is, and what it may do then. */
+struct user {
+	char *name;
+	char *password;	   /* NULL: any will do */
+	uint64_t *allowed; /* a bit a command id; NULL: all */
+	size_t allowed_words;
+	struct string_list prefixes; /* of keys; none: all */
+};
+
+/* What holds for the keys of a prefix. */
+struct policy {
+	char *match;
+	size_t match_len;
+	enum reads reads;  /* never READS_UNSET */
+	uint64_t *refused; /* a bit a command id; NULL: none */
+	size_t refused_words;
 };
 
 struct pool {
@@ -37,6 +57,14 @@ struct pool {
 	size_t prefix_len;
 	struct shard *shards;
 	uint16_t n_shards;
+	char *node_user, *node_password; /* towards the nodes, or NULL */
+	struct user *users;		 /* "default" first where it has a password; none: anyone */
+	size_t n_users;
+	struct policy *policies; /* the longest match first */
+	size_t n_policies;
+	struct command_spec *commands; /* that the table of commands has not */
+	size_t n_commands;
+	bool reads_replicas; /* some read of it may go to a replica */
 	struct pool_settings settings;
 };
 
@@ -61,6 +89,18 @@ void topology_unref(struct topology *topology);
 
 /* The pool of that name, or NULL. */
 const struct pool *topology_pool(const struct topology *topology, const char *name);
+
+/* The policy of a key, or NULL: that of its longest prefix that has one. */
+const struct policy *pool_policy(const struct pool *pool, struct span key);
+
+/* The user of that name, or NULL. */
+const struct user *pool_user(const struct pool *pool, struct span name);
+
+/* Is bit `id` set? Bits past the words are not. */
+static inline bool bits_have(const uint64_t *bits, size_t words, uint32_t id)
+{
+	return id / 64 < words && (bits[id / 64] >> id % 64 & 1) != 0;
+}
 
 /* The shard that owns a whole key: prefix and hash tag are cut here. */
 const struct shard *route_key(const struct pool *pool, struct span key, struct digest *digest,

@@ -1,43 +1,113 @@
 #!/usr/bin/env python3
-"""Write proto/resp_commands.def and proto/resp_commands_hash.h from a redis-server's own COMMAND.
+"""Write the table of Redis commands from a redis-server's own COMMAND: proxy/proto's
+resp_commands.def, resp_categories.def and resp_commands_hash.h, and conf/COMMANDS.md for people.
 
-The rows say what the server says: arity, flags, key specifications. What the server cannot know,
-how a sharding proxy treats a command, is in the few tables below.
+The rows say what the server says: arity, flags, key specifications, categories, and its tips on
+how a proxy may spread a command. What the server cannot know is in the few tables below.
 
-    gen_resp_commands.py            write both files
+    gen_resp_commands.py            write the files
     gen_resp_commands.py --check    write nothing; exit 1 where a committed file differs
 
-It starts a redis-server 7.0 of its own (--redis-server names another program) on a socket in a
-temporary directory, and stops it again.
+It starts a redis-server of its own (--redis-server names another program) on a socket in a
+temporary directory, and stops it again. The committed files are of the version that they name; a
+newer server's commands come by running this with that server. Commands that no table below has
+a choice for, and the server no tip, are refused by name, and listed at the end of the run.
 """
 import argparse
+import collections
 import pathlib
 import random
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-VERSION = "7.0."
-PROTO = pathlib.Path(__file__).resolve().parent.parent / "proxy" / "proto"
+import gen_resp_doc
 
-# Multi-key commands whose parts can go to several shards, and how the parts' replies are merged.
-SPLITS = {
-    "mget": ("SPLIT_KEYS", "MERGE_ARRAY"),
-    "mset": ("SPLIT_PAIRS", "MERGE_ALL_OK"),
-    "del": ("SPLIT_KEYS", "MERGE_SUM"),
-    "unlink": ("SPLIT_KEYS", "MERGE_SUM"),
-    "exists": ("SPLIT_KEYS", "MERGE_SUM"),
-    "touch": ("SPLIT_KEYS", "MERGE_SUM"),
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CATEGORIES_MAX = 32  # bits of struct command's `categories`
+SPECS_MAX = 3        # COMMAND_SPECS_MAX
+NAMES_MAX = 480      # that the hash's 512 slots can be expected to hold
+
+# What a command's tips do not say, or say of a cluster and not of this proxy: how it is spread
+# over the shards, how the replies are joined, and the commands. Tips come after this table.
+CHOICES = [
+    # All or nothing, which parts could not keep.
+    ("SPLIT_NONE", "MERGE_NONE", "msetnx"),
+    # A message goes to one shard, found by its channel as if that were a key.
+    ("SPLIT_NONE", "MERGE_NONE", "publish spublish"),
+    ("SPLIT_SCAN", "MERGE_NONE", "scan"),
+    ("SPLIT_SESSION", "MERGE_NONE", "multi exec discard watch unwatch"),
+    ("SPLIT_PUBSUB", "MERGE_NONE",
+     "subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe"),
+    ("SPLIT_ALL", "MERGE_RANDOM", "randomkey"),
+    ("SPLIT_ALL", "MERGE_INFO", "info"),
+    ("SPLIT_ALL", "MERGE_MIN", "lastsave"),
+    ("SPLIT_ALL", "MERGE_CONCAT", "latency|latest latency|history"),
+    # The tip says "all succeeded", but the reply counts events.
+    ("SPLIT_ALL", "MERGE_SUM", "latency|reset"),
+    ("SPLIT_ALL", "MERGE_UNION", "pubsub|channels pubsub|shardchannels"),
+    ("SPLIT_ALL", "MERGE_PAIRS", "pubsub|numsub pubsub|shardnumsub"),
+    ("SPLIT_ALL", "MERGE_SUM", "pubsub|numpat"),
+    # What all shards have alike, as such commands are written to all.
+    ("SPLIT_ANY", "MERGE_NONE", "function|list function|dump function|stats"),
+    ("SPLIT_ANY", "MERGE_NONE", "command command|* lolwut"),
+    ("SPLIT_LOCAL", "MERGE_NONE",
+     "ping echo quit select hello auth reset time role readonly readwrite asking config|get"
+     " client|* cluster|*"),
+]
+ONE_NODE = "it administers one node: connect to that node"
+# Known and not supported: why, as the end of "'wait' is not supported: ...", and the commands.
+REFUSED = [
+    ("an acknowledgement counts the replicas of one node, and this proxy has many",
+     "wait waitaof"),
+    ("the proxy's own configuration says who may do what", "acl|*"),
+    (ONE_NODE, "bgrewriteaof bgsave save shutdown config|set config|rewrite config|resetstat"
+     " memory|doctor memory|stats memory|malloc-stats"
+     " latency|doctor latency|graph latency|histogram"),
+    ("each node has modules of its own: connect to that node", "module|*"),
+    ("it is for debugging one node: connect to that node",
+     "debug pfdebug pfselftest script|debug"),
+    ("it changes which node replicates which: connect to that node",
+     "replicaof slaveof failover"),
+    ("it is how a replica talks to its primary: connect to that node", "sync psync replconf"),
+    ("it shows the commands of one node: connect to that node", "monitor"),
+    ("it would move keys to where this proxy does not look for them", "migrate"),
+    ("it is how the nodes of a cluster talk to each other", "restore-asking"),
+    ("the shards would not swap their databases at the same moment", "swapdb"),
+]
+CONTAINER_WHY = "it needs a subcommand"
+# For what a newer server has and nobody has thought about yet.
+HIDDEN_WHY = "its arguments do not tell where its keys are"
+UNKNOWN_WHY = "it names no key, and nothing says which shards it is for"
+
+# request_policy and response_policy, the tips for clients of a cluster, in this table's words.
+REQUEST_POLICIES = {"all_shards": "SPLIT_ALL", "all_nodes": "SPLIT_ALL"}
+RESPONSE_POLICIES = {
+    "agg_sum": "MERGE_SUM", "agg_min": "MERGE_MIN", "agg_logical_and": "MERGE_AND",
+    "all_succeeded": "MERGE_ALL_OK", "one_succeeded": "MERGE_ANY_OK",
 }
-# Answered by the proxy itself.
-LOCAL = {"ping", "echo", "quit", "select", "command", "hello", "client", "reset"}
+# Reads of which a replica's answer is of no use: its cursors and its keys are its own, or the
+# command changes with what the primary has just run. Scripts are at the primary only.
+PRIMARY = set("scan hscan sscan zscan keys randomkey dbsize eval_ro evalsha_ro fcall_ro".split())
+# A script is known to a node that has run it or been given it; a function is data.
+SCRIPTS = {"eval", "evalsha", "eval_ro", "evalsha_ro"}
+# What changes the connections that a client's calls take, and so waits for those before it.
+ALONE = set("hello select reset multi watch subscribe unsubscribe psubscribe punsubscribe ssubscribe"
+            " sunsubscribe".split())
+# Answered by the proxy, but by a node where they are in a transaction.
+QUEUES = {"ping", "echo", "time"}
+# What a RESP2 client may send while it is subscribed, beside what changes its subscriptions.
+SUBSCRIBED = {"ping", "quit", "reset"}
+# What ends the client's state, an open transaction included.
+ENDS = {"quit", "reset"}
 # The server says "unknown" of some of SORT's specifications: its destination is named by a word,
 # and its patterns name keys that no client can list, so SORT goes where its first key is.
 INSTEAD_OF_UNKNOWN = {"sort": [("STORE", 2)], "sort_ro": []}
-# Categories that need a connection of their own, or a server of one's own.
-REFUSED_CATEGORIES = {"@transaction", "@pubsub", "@admin"}
+# A channel is no key to the server; it is one for the choice of the shard.
+CHANNEL_AS_KEY = {"publish": [("RANGE", 1, 1, 1)]}
 
 
 class Reader:
@@ -69,7 +139,7 @@ class Reader:
 
 
 def ask(redis_server):
-    """COMMAND's reply by a server started for it."""
+    """Version ("7.0"), ACL categories and COMMAND's reply of a server started for it."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/redis.sock"
         server = subprocess.Popen(
@@ -83,10 +153,8 @@ def ask(redis_server):
                 time.sleep(0.02)
             reader = Reader(sock)
             info = reader.call("INFO", "server")
-            version = info.split("redis_version:")[1].split()[0]
-            if not version.startswith(VERSION):
-                raise SystemExit(f"the table is of redis-server {VERSION}x; this one is {version}")
-            return reader.call("COMMAND")
+            version = re.search(r"redis_version:(\d+\.\d+)", info)[1]
+            return version, sorted(reader.call("ACL", "CAT")), reader.call("COMMAND")
         finally:
             server.terminate()
             server.wait()
@@ -121,6 +189,8 @@ def one_spec(spec):
 
 def key_specs(row):
     """A command's specifications: neighbouring ranges are one, STORE and STOREDIST are one."""
+    if row[0] in CHANNEL_AS_KEY:
+        return CHANNEL_AS_KEY[row[0]]
     specs = []
     for spec in map(one_spec, row[8]):
         if spec is None or spec in specs:
@@ -135,6 +205,8 @@ def key_specs(row):
 
 def check_legacy(row, specs):
     """The merged range must be the one that COMMAND itself gives as first, last and step."""
+    if row[0] in CHANNEL_AS_KEY:
+        return
     legacy = tuple(row[3:6])
     mine = specs[0][1:] if specs and specs[0][0] == "RANGE" else (0, 0, 0)
     if legacy != mine:
@@ -142,58 +214,106 @@ def check_legacy(row, specs):
 
 
 def flags_of(row, specs):
-    wire = row[2]
-    flags = []
-    if "readonly" in wire:
-        flags.append("CMD_READ")
-    elif "write" in wire or specs:
-        flags.append("CMD_WRITE")
-    if "blocking" in wire:
-        flags.append("CMD_BLOCKING")
+    name, wire = row[0], row[2]
     # Of the pub/sub commands only those that change a connection's state are barred in scripts.
-    if "pubsub" in wire and "noscript" in wire:
-        flags.append("CMD_SUBSCRIBE")
-    if "movablekeys" in wire:
-        flags.append("CMD_MOVABLE")
-    if row[9] and has_keyed(row):
-        flags.append("CMD_CONTAINER")
-    return flags
+    subscribes = "pubsub" in wire and "noscript" in wire and split_of(row)[0] == "SPLIT_PUBSUB"
+    reads = "readonly" in wire
+    has = [
+        ("CMD_READ", reads),
+        ("CMD_WRITE", not reads and not subscribes and ("write" in wire or specs)),
+        ("CMD_BLOCKING", "blocking" in wire),
+        ("CMD_SUBSCRIBE", subscribes),
+        ("CMD_MOVABLE", "movablekeys" in wire),
+        ("CMD_CONTAINER", row[9]),
+        ("CMD_PRIMARY", name in PRIMARY),
+        ("CMD_SCRIPT", name in SCRIPTS),
+        ("CMD_NO_AUTH", "no_auth" in wire),
+        ("CMD_ALONE", name in ALONE),
+        ("CMD_QUEUES", name in QUEUES),
+        ("CMD_SUBSCRIBED", name in SUBSCRIBED),
+        ("CMD_ENDS", name in ENDS),
+    ]
+    return [flag for flag, does in has if does]
 
 
-def has_keyed(row):
-    return any(key_specs(sub) for sub in row[9])
+def spread(names_of_each):
+    """{name: rest} of rows whose last column lists names; "acl|*" is every subcommand of acl."""
+    return {name: rest for *rest, names in names_of_each for name in names.split()}
 
 
-def split_of(row, specs):
+CHOICE_OF, WHY_OF = spread(CHOICES), spread(REFUSED)
+
+
+def chosen(table, name):
+    family = name.split("|")[0] + "|*" if "|" in name else None
+    return table.get(name) or table.get(family)
+
+
+def split_by_tips(row):
+    """Split and merge as the server's tips have them, or None where they say too little."""
+    tips = dict(tip.split(":") for tip in row[7] if ":" in tip)
+    request, response = tips.get("request_policy"), tips.get("response_policy")
+    if request == "multi_shard":
+        pairs = any(spec[0] == "RANGE" and spec[3] == 2 for spec in key_specs(row))
+        split, merge = "SPLIT_PAIRS" if pairs else "SPLIT_KEYS", "MERGE_ARRAY"
+    else:
+        split, merge = REQUEST_POLICIES.get(request), "MERGE_CONCAT"
+    if response is not None:
+        merge = RESPONSE_POLICIES.get(response)
+    return (split, merge) if split and merge else None
+
+
+def split_of(row):
+    """Split, merge, and why it is refused or None."""
     name = row[0]
-    if name in SPLITS:
-        return SPLITS[name]
-    if name in LOCAL:
-        return "SPLIT_LOCAL", "MERGE_NONE"
-    hidden = None in map(one_spec, row[8]) and name not in INSTEAD_OF_UNKNOWN
-    blocks = "blocking" in row[2] and ("STREAMS",) not in specs
-    if not specs or hidden or blocks or REFUSED_CATEGORIES & set(row[6]):
-        return "SPLIT_REFUSE", "MERGE_NONE"
-    return "SPLIT_NONE", "MERGE_NONE"
+    # Help is the server's text wherever the family itself is answered.
+    if name.endswith("|help"):
+        return "SPLIT_ANY", "MERGE_NONE", None
+    if chosen(WHY_OF, name):
+        return "SPLIT_REFUSE", "MERGE_NONE", chosen(WHY_OF, name)[0]
+    if chosen(CHOICE_OF, name):
+        return *chosen(CHOICE_OF, name), None
+    if row[9]:
+        return "SPLIT_REFUSE", "MERGE_NONE", CONTAINER_WHY
+    if split_by_tips(row):
+        return *split_by_tips(row), None
+    if None in map(one_spec, row[8]) and name not in INSTEAD_OF_UNKNOWN:
+        return "SPLIT_REFUSE", "MERGE_NONE", HIDDEN_WHY
+    if key_specs(row):
+        return "SPLIT_NONE", "MERGE_NONE", None
+    return "SPLIT_REFUSE", "MERGE_NONE", ONE_NODE if "@admin" in row[6] else UNKNOWN_WHY
 
 
-def rows_of(reply):
-    """Rows in id order: sorted by name, a container's subcommands right behind it."""
-    for row in sorted(reply):
-        yield row
-        if row[9] and has_keyed(row):
-            yield from sorted(row[9])
+Command = collections.namedtuple(
+    "Command", "name arity flags split merge specs wire categories why")
 
 
-def row_text(number, row):
+def command_of(row, categories):
     specs = key_specs(row)
     check_legacy(row, specs)
-    split, merge = split_of(row, specs)
-    flags = " | ".join(flags_of(row, specs)) or "0"
-    texts = [f"{s[0]}({', '.join(map(str, s[1:]))})" for s in specs]
+    if len(specs) > SPECS_MAX:
+        raise SystemExit(f"{row[0]}: more than {SPECS_MAX} key specifications")
+    mask = sum(1 << categories.index(name.removeprefix("@")) for name in row[6])
+    split, merge, why = split_of(row)
+    return Command(row[0], row[1], flags_of(row, specs), split, merge, specs, row[2], mask, why)
+
+
+def commands_of(reply, categories):
+    """All in id order: sorted by name, a container's subcommands right behind it."""
+    if len(categories) > CATEGORIES_MAX:
+        raise SystemExit(f"more than {CATEGORIES_MAX} categories")
+    rows = [row for top in sorted(reply) for row in [top] + sorted(top[9])]
+    return [command_of(row, categories) for row in rows]
+
+
+def row_text(number, command):
+    flags = " | ".join(command.flags) or "0"
+    texts = [f"{s[0]}({', '.join(map(str, s[1:]))})" for s in command.specs]
     keys = f"KEYS({len(texts)}, {', '.join(texts)})" if texts else "NO_KEYS"
-    return (f'COMMAND({number}, "{row[0]}", {row[1]}, {flags}, {split}, {merge},\n'
-            f'\t{keys}, "{" ".join(row[2])}")\n')
+    why = f'"{command.why}"' if command.why else "NULL"
+    return (f'COMMAND({number}, "{command.name}", {command.arity}, {flags}, {command.split},'
+            f' {command.merge},\n\t{keys}, "{" ".join(command.wire)}",'
+            f' 0x{command.categories:x}, {why})\n')
 
 
 # The hash, as proto/resp_command.c has it.
@@ -234,7 +354,9 @@ def place(names, factor):
     return displacements, [slot or 0 for slot in slots]
 
 
-def hash_text(names):
+def hash_text(names, version):
+    if len(names) > NAMES_MAX:
+        raise SystemExit("too many names for the hash: widen it here and in resp_command.c")
     rng = random.Random(7)
     placed = None
     while placed is None:
@@ -247,7 +369,7 @@ def hash_text(names):
         return f"static const uint16_t {name}[{len(values)}] = {{\n{body}}};\n"
 
     return (f"""/*
- * resp_commands_hash.h - a perfect hash over the names in resp_commands.def.
+ * resp_commands_hash.h - a perfect hash over the names in resp_commands.def (Redis {version}).
  *
  * Written by scripts/gen_resp_commands.py; for resp_command.c alone.
  * Layer: proto. Includes: nothing of the project's.
@@ -271,33 +393,51 @@ def hash_text(names):
 
 
 DEF_HEAD = """/*
- * The commands of Redis 7.0: id, name, arity, flags, split, merge, keys, and the flags in
- * COMMAND's own words. A container with subcommands that take keys is followed by all of its
- * subcommands. Written by scripts/gen_resp_commands.py; choices are made there, not here.
+ * The commands of Redis {version}: id, name, arity, flags, split, merge, keys, the flags in
+ * COMMAND's own words, categories (a bit a row of resp_categories.def), and why it is refused. A
+ * container is followed by all of its subcommands.
+ * Written by scripts/gen_resp_commands.py; choices are made there, not here.
+ */
+"""
+CATEGORIES_HEAD = """/*
+ * The ACL categories of Redis {version}: the bit in a command's `categories`, and the name.
+ * Written by scripts/gen_resp_commands.py.
  */
 """
 
 
 def generate(redis_server):
-    rows = list(rows_of(ask(redis_server)))
-    table = DEF_HEAD + "".join(row_text(i, row) for i, row in enumerate(rows))
-    names = [(i, row[0]) for i, row in enumerate(rows) if "|" not in row[0]]
-    return {"resp_commands.def": table, "resp_commands_hash.h": hash_text(names)}
+    """{path: text} of all files, and the names that only the last resorts were left for."""
+    version, categories, reply = ask(redis_server)
+    commands = commands_of(reply, categories)
+    names = [(i, command.name) for i, command in enumerate(commands) if "|" not in command.name]
+    proto = ROOT / "proxy" / "proto"
+    return {
+        proto / "resp_commands.def": DEF_HEAD.format(version=version) + "".join(
+            row_text(i, command) for i, command in enumerate(commands)),
+        proto / "resp_categories.def": CATEGORIES_HEAD.format(version=version) + "".join(
+            f'RESP_CATEGORY({i}, "{name}")\n' for i, name in enumerate(categories)),
+        proto / "resp_commands_hash.h": hash_text(names, version),
+        ROOT / "conf" / "COMMANDS.md": gen_resp_doc.text(commands, version),
+    }, [command.name for command in commands if command.why in (HIDDEN_WHY, UNKNOWN_WHY)]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Write the table of Redis commands.")
     parser.add_argument("--check", action="store_true", help="compare with the committed files")
     parser.add_argument("--redis-server", default="redis-server", metavar="PROGRAM")
     args = parser.parse_args()
     differ = 0
-    for name, text in generate(args.redis_server).items():
-        path = PROTO / name
+    texts, undecided = generate(args.redis_server)
+    for path, text in texts.items():
         if not args.check:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:
-            print(f"{name} is not what this server's COMMAND gives", file=sys.stderr)
+            print(f"{path.name} is not what this server's COMMAND gives: its first line says of "
+                  "which version it is", file=sys.stderr)
             differ = 1
+    if undecided:
+        print("refused, as no table here has them: " + ", ".join(undecided), file=sys.stderr)
     return differ
 
 

@@ -21,7 +21,7 @@ void call_fini(struct engine *engine, struct call *call)
 char *call_failure_text(struct engine *engine, const struct call *call, enum call_result result,
 			char out[CALL_TEXT_MAX])
 {
-	const struct endpoint *endpoint = call->shard->primary;
+	const struct endpoint *endpoint = call->endpoint;
 	const char *fate = call->reads ? "" : "; the command may have run";
 	char why[CONNSET_WHY_MAX];
 	int n = snprintf(out, CALL_TEXT_MAX, "shard %s: ", call->shard->name);
@@ -41,6 +41,10 @@ char *call_failure_text(struct engine *engine, const struct call *call, enum cal
 		break;
 	case CALL_GARBAGE:
 		snprintf(rest, cap, "%s answered out of protocol%s", endpoint->text, fate);
+		break;
+	case CALL_NO_LEASE:
+		snprintf(rest, cap, "no connection of its own to %s: limits.leases is reached",
+			 endpoint->text);
 		break;
 	default:
 		snprintf(rest, cap, "failed");

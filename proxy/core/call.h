@@ -22,12 +22,15 @@
  * CALL_TIMEOUT   no whole reply within timeouts.request: it may have run
  * CALL_DOWN      refused at once, because the endpoint cannot be reached
  * CALL_GARBAGE   what came back is not the protocol: it may have run
+ * CALL_NO_LEASE  refused at once: as many clients as may hold connections of their own (limits.leases)
  */
 struct call {
 	TAILQ_ENTRY(call) fifo; /* in its upstream's queue, in sending order */
 	struct call *next;	/* the request's next part */
 	struct request *request;
 	const struct shard *shard;
+	const struct endpoint *endpoint; /* of the shard: where it is sent */
+	struct upstream *lease;		 /* the connection of its client's own, or NULL */
 	void (*done)(struct call *call, enum call_result result);
 	void (*on_piece)(struct call *call); /* `reply` is long, and not whole yet; or NULL */
 	struct chain bytes;		     /* as sent; kept while it may be sent again */
@@ -37,9 +40,12 @@ struct call {
 	uint32_t number;   /* of a part: its place among the parts */
 	uint32_t n_keys;   /* how many of the request's keys it has */
 	uint32_t values;   /* memcached: VALUE blocks in the reply */
+	uint32_t skip;	   /* replies that come before its own and are dropped */
 	uint8_t attempts;  /* times it was given to a connection */
 	bool reads;	   /* the row's CMD_READ: it may be sent again */
 	bool is_error;	   /* the reply is the node's error */
+	bool waits;	   /* it may wait at the server: no time limit is the proxy's */
+	bool keeps_bytes;  /* they are needed again after they were written */
 	bool pieces_taken; /* some of the reply has gone to the client already */
 	uint8_t result;	   /* of a part: enum call_result, once done */
 };

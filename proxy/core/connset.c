@@ -1,23 +1,26 @@
 #include "core/connset.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "core/limits.h"
-
-#define LASTED_US 1000000 /* a connection that broke sooner counts as a failed attempt */
+#include "core/reconnect.h"
+#include "core/request.h"
 
 static const char *const fault_texts[] = {
 	[FAULT_CONNECT_TIMEOUT] = "connect to %s: timed out",
 	[FAULT_NO_ANSWER] = "%s accepts connections but does not answer",
-	[FAULT_ERROR_ANSWER] = "%s answers with an error (a password, or still loading?)",
+	[FAULT_ERROR_ANSWER] = "%s answers its first question with an error",
+	[FAULT_PASSWORD] = "%s refuses the user or password (set 'credentials')",
+	[FAULT_LOADING] = "%s is loading its data",
+	[FAULT_DATABASE] = "%s has no such database",
+	[FAULT_PROTOCOL] = "%s does not speak RESP3",
 	[FAULT_GARBAGE] = "%s answers out of protocol",
 	[FAULT_CLOSED] = "%s closed the connection",
 	[FAULT_RESET] = "%s reset the connection",
 	[FAULT_REQUEST_TIMEOUT] = "%s did not answer in time",
+	[FAULT_STALLED] = "%s did not answer a probe in time",
 };
 
 const char *connset_fault_text(int fault, const struct endpoint *endpoint,
@@ -42,230 +45,247 @@ const char *connset_why(struct engine *engine, const struct endpoint *endpoint,
 				  endpoint, out);
 }
 
-static void set_state(struct upstream *up, enum upstream_state state)
-{
-	static const int shown[] = {
-		[UPSTREAM_WAITING] = ENDPOINT_DOWN,
-		[UPSTREAM_CONNECTING] = ENDPOINT_CONNECTING,
-		[UPSTREAM_READY] = ENDPOINT_UP,
-		[UPSTREAM_SHUT] = ENDPOINT_DOWN,
-	};
+static const struct conn_kind usual = {.db = 0, .resp = 2};
 
-	up->state = state;
-	up->timer_runs = false;
-	/* While attempts fail it stays shown as down, rather than flicker. */
-	if (state != UPSTREAM_CONNECTING || up->failures == 0)
-		atomic_store_explicit(&up->stats->state, shown[state], memory_order_relaxed);
+static bool is_kind(const struct connset *set, struct conn_kind kind)
+{
+	return set->kind.resp == kind.resp && set->kind.db == kind.db;
 }
 
-static void hello_done(struct call *call, enum call_result result);
-
-static void begin_connecting(struct upstream *up)
+bool connset_is_usual(const struct connset *set)
 {
-	const struct address *address = &up->endpoint->address;
-	struct engine *engine = up->engine;
-
-	set_state(up, UPSTREAM_CONNECTING);
-	up->stream = stream_connect(engine->loop, address->host, address->port, up->attempts++,
-				    &upstream_stream_events, up);
-	call_init(&up->hello, NULL, true);
-	up->hello.done = hello_done;
-	chain_append(&engine->chunks, &up->hello.bytes, NULL, span_of(up->codec->hello));
-	upstream_send(up, &up->hello);
-	timer_start(up->timer, up->pool->settings.connect_ms);
+	return is_kind(set, usual);
 }
 
-/* Half of the wait is fixed and half random. */
-static uint64_t backoff_ms(struct upstream *up)
+static void init_set(struct connset *set, struct engine *engine, const struct endpoint *endpoint,
+		     struct conn_kind kind)
 {
-	uint64_t wait = BACKOFF_FIRST_MS;
-
-	for (uint32_t i = 1; i < up->failures && wait < BACKOFF_LAST_MS; i++)
-		wait *= 2;
-	if (wait > BACKOFF_LAST_MS)
-		wait = BACKOFF_LAST_MS;
-	return wait / 2 + rng_below(&up->engine->rng, wait / 2 + 1);
+	set->engine = engine;
+	set->endpoint = endpoint;
+	set->kind = kind;
+	set->n = engine->topology->pools[endpoint->pool].settings.connections;
+	set->upstreams = alloc_zeroed(set->n, sizeof(*set->upstreams));
+	TAILQ_INIT(&set->leases);
 }
 
-static void note_fault(struct upstream *up, int fault)
+/* Its shared connections, which a set that only leases has not. */
+static void connect_all(struct connset *set)
 {
-	atomic_store_explicit(&up->stats->last_error, fault, memory_order_relaxed);
-}
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct upstream *up = &set->upstreams[i];
 
-/* An attempt failed, or a connection did not last: wait before the next. */
-static void fail(struct upstream *up, int fault, enum call_result result)
-{
-	static struct log_site site;
-	char why[CONNSET_WHY_MAX];
-
-	note_fault(up, fault);
-	stat_add(&up->stats->connect_failures, 1);
-	if (up->failures++ == 0)
-		log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: %s", up->pool->name,
-			    up->pool->shards[up->endpoint->shard].name,
-			    connset_fault_text(fault, up->endpoint, why));
-	set_state(up, UPSTREAM_WAITING);
-	timer_start(up->timer, backoff_ms(up));
-	upstream_drop(up, result);
-}
-
-/* A connection that had lasted broke: try again at once, letting calls queue. */
-static void lose(struct upstream *up, int fault, enum call_result result)
-{
-	static struct log_site site;
-	char why[CONNSET_WHY_MAX];
-	struct upstream broken = *up;
-
-	note_fault(up, fault);
-	log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: connection lost: %s; reconnecting",
-		    up->pool->name, up->pool->shards[up->endpoint->shard].name,
-		    connset_fault_text(fault, up->endpoint, why));
-	/* The calls that fail may be sent again at once, so the new connection comes first. */
-	TAILQ_INIT(&broken.fifo);
-	TAILQ_CONCAT(&broken.fifo, &up->fifo, fifo);
-	up->stream = NULL;
-	up->unsent = NULL;
-	up->queued = up->counted = 0;
-	up->frame = (struct frame){0};
-	begin_connecting(up);
-	upstream_drop(&broken, result);
-}
-
-void connset_on_connected(struct upstream *up, int err)
-{
-	if (err != 0)
-		fail(up, err, CALL_NOT_SENT);
-}
-
-/* What to say of a connection that stood and broke. */
-static int fault_of(enum call_result result, int err)
-{
-	if (result == CALL_GARBAGE)
-		return FAULT_GARBAGE;
-	if (result == CALL_TIMEOUT)
-		return FAULT_REQUEST_TIMEOUT;
-	if (err == STREAM_EOF)
-		return FAULT_CLOSED;
-	return err == -ECONNRESET || err == -EPIPE ? FAULT_RESET : err;
-}
-
-void connset_on_broken(struct upstream *up, enum call_result result, int err)
-{
-	uint64_t now = loop_now_us(up->engine->loop);
-	int fault = fault_of(result, err);
-
-	if (up->state == UPSTREAM_READY && now - up->ready_us >= LASTED_US)
-		lose(up, fault, result);
-	else
-		fail(up, fault, result);
-}
-
-static void hello_done(struct call *call, enum call_result result)
-{
-	struct upstream *up = container_of(call, struct upstream, hello);
-	bool is_error = call->is_error;
-
-	call_fini(up->engine, call);
-	if (result != CALL_REPLY)
-		return; /* whoever dropped the connection sees to the rest */
-	if (is_error) {
-		fail(up, FAULT_ERROR_ANSWER, CALL_NOT_SENT);
-		return;
-	}
-	if (up->failures > 0)
-		log_write(LOG_LEVEL_INFO, "pool %s: shard %s: %s is back", up->pool->name,
-			  up->pool->shards[up->endpoint->shard].name, up->endpoint->text);
-	up->failures = 0;
-	up->ready_us = loop_now_us(up->engine->loop);
-	stat_add(&up->stats->connects, 1);
-	set_state(up, UPSTREAM_READY);
-	up->timer_runs = true; /* calls queued while connecting have their time from now on */
-	timer_start(up->timer, up->pool->settings.request_ms);
-}
-
-/* Has the oldest call run out of time? If not, when will it? */
-static void check_deadline(struct upstream *up)
-{
-	const struct call *oldest = TAILQ_FIRST(&up->fifo);
-	uint64_t limit_us = (uint64_t)up->pool->settings.request_ms * 1000;
-
-	up->timer_runs = false;
-	if (oldest == NULL)
-		return;
-	uint64_t since = oldest->queued_us > up->replied_us ? oldest->queued_us : up->replied_us;
-	uint64_t age_us = loop_now_us(up->engine->loop) - since;
-	if (age_us >= limit_us) {
-		connset_on_broken(up, CALL_TIMEOUT, 0);
-		return;
-	}
-	up->timer_runs = true;
-	timer_start(up->timer, (limit_us - age_us) / 1000 + 1);
-}
-
-static void on_timer(void *arg)
-{
-	struct upstream *up = arg;
-
-	switch (up->state) {
-	case UPSTREAM_WAITING:
-		begin_connecting(up);
-		break;
-	case UPSTREAM_CONNECTING:
-		fail(up, stream_written(up->stream) > 0 ? FAULT_NO_ANSWER : FAULT_CONNECT_TIMEOUT,
-		     CALL_NOT_SENT);
-		break;
-	case UPSTREAM_READY:
-		check_deadline(up);
-		break;
-	case UPSTREAM_SHUT:
-		break;
+		upstream_init(up, set->engine, set);
+		up->timer = timer_new(set->engine->loop, reconnect_on_timer, up);
+		reconnect_begin(up);
 	}
 }
 
 void connset_init(struct connset *set, struct engine *engine, const struct endpoint *endpoint)
 {
-	set->n = engine->topology->pools[endpoint->pool].settings.connections;
-	set->upstreams = alloc_zeroed(set->n, sizeof(*set->upstreams));
-	for (uint32_t i = 0; i < set->n; i++) {
-		struct upstream *up = &set->upstreams[i];
+	init_set(set, engine, endpoint, usual);
+	connect_all(set);
+}
 
-		upstream_init(up, engine, endpoint);
-		up->timer = timer_new(engine->loop, on_timer, up);
-		begin_connecting(up);
+/* The set of another kind, made at its first use. */
+static struct connset *set_of(struct engine *engine, const struct endpoint *endpoint,
+			      struct conn_kind kind)
+{
+	struct connset *set = &engine->connsets[endpoint->id];
+
+	while (!is_kind(set, kind) && set->next != NULL)
+		set = set->next;
+	if (is_kind(set, kind))
+		return set;
+	set->next = alloc_zeroed(1, sizeof(*set->next));
+	init_set(set->next, engine, endpoint, kind);
+	return set->next;
+}
+
+static void shut(struct upstream *up)
+{
+	reconnect_set_state(up, UPSTREAM_SHUT);
+	timer_free(up->timer);
+	up->timer = NULL;
+	if (up->stream != NULL)
+		upstream_drop(up, CALL_LOST);
+}
+
+void connset_shut(struct connset *first)
+{
+	for (struct connset *set = first; set != NULL; set = set->next) {
+		while (!TAILQ_EMPTY(&set->leases))
+			lease_drop(TAILQ_FIRST(&set->leases));
+		for (uint32_t i = 0; i < set->n; i++)
+			if (set->upstreams[i].engine != NULL)
+				shut(&set->upstreams[i]);
 	}
 }
 
-void connset_shut(struct connset *set)
+void connset_fini(struct connset *first)
 {
-	for (uint32_t i = 0; i < set->n; i++) {
-		struct upstream *up = &set->upstreams[i];
+	struct connset *next = first->next;
 
-		set_state(up, UPSTREAM_SHUT);
-		timer_free(up->timer);
-		up->timer = NULL;
-		if (up->stream != NULL)
-			upstream_drop(up, CALL_LOST);
+	free(first->upstreams);
+	while (next != NULL) {
+		struct connset *set = next;
+
+		next = set->next;
+		free(set->upstreams);
+		free(set);
 	}
 }
 
-void connset_fini(struct connset *set)
+static void refuse(struct engine *engine, struct call *call)
 {
-	free(set->upstreams);
+	struct endpoint_stats *stats = &engine->stats->endpoints[call->endpoint->id];
+
+	stat_add(&stats->requests, 1);
+	stat_add(&stats->results[CALL_DOWN], 1);
+	call->attempts++;
+	call->done(call, CALL_DOWN);
+}
+
+static bool takes_calls(const struct upstream *up)
+{
+	return likely(up->state == UPSTREAM_READY) ||
+	       (up->state == UPSTREAM_CONNECTING && up->failures == 0);
 }
 
 void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 {
-	struct connset *set = &engine->connsets[call->shard->primary->id];
+	struct connset *set = &engine->connsets[call->endpoint->id];
+
+	if (unlikely(call->lease != NULL)) {
+		upstream_send(call->lease, call);
+		return;
+	}
+	if (unlikely(!is_kind(set, call->request->kind)))
+		set = set_of(engine, call->endpoint, call->request->kind);
+	if (unlikely(set->upstreams[0].engine == NULL))
+		connect_all(set);
 	struct upstream *up =
 		&set->upstreams[set->n == 1 ? 0 : client_id / engine->n_workers % set->n];
 
-	if (likely(up->state == UPSTREAM_READY) ||
-	    (up->state == UPSTREAM_CONNECTING && up->failures == 0)) {
+	if (likely(takes_calls(up)))
 		upstream_send(up, call);
+	else
+		refuse(engine, call);
+}
+
+/* ------------------------------------------------------------------ leases */
+
+static void free_lease(struct deferred *deferred)
+{
+	free(container_of(deferred, struct upstream, freeing));
+}
+
+void connset_unlist(struct upstream *up)
+{
+	struct connset *set = up->set;
+
+	reconnect_set_state(up, UPSTREAM_SHUT);
+	TAILQ_REMOVE(&set->leases, up, leases);
+	if (up->is_idle)
+		set->n_idle--;
+	else
+		set->n_held--;
+	timer_free(up->timer);
+	up->timer = NULL;
+	up->owner = NULL;
+	loop_defer(up->engine->loop, &up->freeing);
+}
+
+/* Idle ones stand at the head. */
+static struct upstream *idle_of(struct connset *set)
+{
+	struct upstream *up = TAILQ_FIRST(&set->leases);
+
+	if (up == NULL || !up->is_idle)
+		return NULL;
+	up->is_idle = false;
+	set->n_idle--;
+	TAILQ_REMOVE(&set->leases, up, leases);
+	return up;
+}
+
+static struct upstream *new_lease(struct connset *set)
+{
+	struct upstream *up = alloc_zeroed(1, sizeof(*up));
+
+	upstream_init(up, set->engine, set);
+	up->is_leased = true;
+	up->freeing.run = free_lease;
+	up->timer = timer_new(set->engine->loop, reconnect_on_timer, up);
+	reconnect_begin(up);
+	return up;
+}
+
+static uint32_t held_of(const struct connset *set)
+{
+	uint32_t held = 0;
+
+	for (; set != NULL; set = set->next)
+		held += set->n_held;
+	return held;
+}
+
+struct upstream *lease_take(struct engine *engine, const struct endpoint *endpoint,
+			    struct conn_kind kind, struct lease_owner *owner,
+			    enum call_result *result)
+{
+	struct connset *first = &engine->connsets[endpoint->id];
+
+	*result = CALL_DOWN;
+	if (!takes_calls(&first->upstreams[0]))
+		return NULL;
+	*result = CALL_NO_LEASE;
+	if (held_of(first) >= engine->topology->pools[endpoint->pool].settings.leases)
+		return NULL;
+	struct connset *set = set_of(engine, endpoint, kind);
+	struct upstream *up = idle_of(set);
+	if (up == NULL)
+		up = new_lease(set);
+	up->owner = owner;
+	TAILQ_INSERT_TAIL(&set->leases, up, leases);
+	set->n_held++;
+	return up;
+}
+
+void lease_return(struct upstream *up)
+{
+	struct connset *set = up->set;
+
+	if (up->state != UPSTREAM_READY || !TAILQ_EMPTY(&up->fifo) || set->n_idle >= LEASES_IDLE) {
+		lease_drop(up);
 		return;
 	}
-	stat_add(&up->stats->requests, 1);
-	stat_add(&up->stats->results[CALL_DOWN], 1);
-	call->attempts++;
-	call->done(call, CALL_DOWN);
+	up->owner = NULL;
+	up->is_idle = true;
+	set->n_held--;
+	set->n_idle++;
+	TAILQ_REMOVE(&set->leases, up, leases);
+	TAILQ_INSERT_HEAD(&set->leases, up, leases);
+}
+
+void lease_drop(struct upstream *up)
+{
+	connset_unlist(up);
+	if (up->stream != NULL)
+		upstream_drop(up, CALL_LOST);
+}
+
+/* ------------------------------------------------------------------ health */
+
+bool connset_is_up(const struct engine *engine, const struct endpoint *endpoint)
+{
+	return engine->connsets[endpoint->id].upstreams[0].state == UPSTREAM_READY;
+}
+
+void connset_stalled(struct engine *engine, const struct endpoint *endpoint)
+{
+	for (struct connset *set = &engine->connsets[endpoint->id]; set != NULL; set = set->next)
+		for (uint32_t i = 0; i < set->n; i++)
+			if (set->upstreams[i].engine != NULL &&
+			    set->upstreams[i].state == UPSTREAM_READY)
+				reconnect_stalled(&set->upstreams[i]);
 }

@@ -19,6 +19,12 @@
 
 struct connset;
 
+/* What a connection to a server is set to: calls of different kinds cannot share one. */
+struct conn_kind {
+	uint16_t db;
+	uint8_t resp; /* RESP's version: 2 or 3 */
+};
+
 struct engine {
 	struct loop *loop;
 	struct chunk_pool chunks;

@@ -13,6 +13,10 @@
  * a client that does not read must not make the proxy fetch more for it. */
 #define CLIENT_UNSENT_HIGH (1024 * 1024)
 
+/* Bytes of commands that are read ahead of one that holds its client up (BLPOP, EXEC): enough to see
+ * a client that leaves, little enough to hold for each. */
+#define CLIENT_AHEAD_MAX 16384
+
 /* Bytes of a reply from which on it is handed to its client in pieces, as it comes: below, one
  * hand-over a reply is cheaper; above, holding it back costs memory and time. */
 #define REPLY_STREAM_MIN (64 * 1024)
@@ -21,6 +25,10 @@
  * half of the worker's memory is in use: a straggler must not hold 64 KiB for 100 bytes. Requests
  * above it are not kept to be sent again. */
 #define DETACH_MAX 4096
+
+/* Leased connections of one kind to one node that are kept, in a clean state, for the next client
+ * that needs one. */
+#define LEASES_IDLE 16
 
 /* Milliseconds between attempts to reach a node that cannot be reached: the first wait, doubled
  * each time up to the last; each is jittered by half, so that many proxies do not march in step. */

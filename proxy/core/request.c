@@ -17,6 +17,7 @@ struct request *request_new(struct engine *engine, const struct pool *pool,
 	request->engine = engine;
 	request->pool = pool;
 	request->command = command;
+	request->kind.resp = 2;
 	request->begun_us = loop_now_us(engine->loop);
 	TAILQ_INSERT_TAIL(list, request, order);
 	return request;
@@ -51,6 +52,7 @@ static void forget_reply(struct engine *engine, struct call *call)
 void request_abandon(struct request *request)
 {
 	request->client = NULL;
+	request->session = NULL;
 	chain_clear(&request->engine->chunks, &request->reply);
 	forget_reply(request->engine, &request->first);
 	for (struct call *part = request->parts; part != NULL; part = part->next)

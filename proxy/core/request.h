@@ -11,6 +11,7 @@
 #include "core/call.h"
 
 struct client;
+struct session;
 
 /* What the client is told; a static const table. */
 struct request_events {
@@ -28,12 +29,15 @@ struct request {
 	const struct pool *pool;
 	const struct command *command; /* NULL: unknown */
 	struct chain reply;
+	struct session *session; /* its client's, while it is being started; see session.h */
+	struct conn_kind kind;	 /* of the connections that it takes */
 	uint64_t begun_us;
 	struct call *parts;    /* of a split request, by shard as first seen; from engine->calls */
 	struct chunk *key_map; /* MERGE_ARRAY: holds part_of_key */
 	uint16_t *part_of_key; /* by key: the number of its part */
 	uint32_t n_keys;       /* of a command to all shards: its words behind the name */
 	uint32_t n_parts, calls_left;
+	enum reads reads; /* where its reads may go */
 	bool finished;
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
 	bool quiet;  /* the reply is to be dropped */

@@ -36,6 +36,7 @@ enum call_result {
 	CALL_TIMEOUT,
 	CALL_DOWN,
 	CALL_GARBAGE,
+	CALL_NO_LEASE,
 	CALL_RESULTS
 };
 

@@ -1,12 +1,13 @@
 #include "core/upstream.h"
 
+#include "core/connset.h"
 #include "core/limits.h"
 
-void upstream_init(struct upstream *up, struct engine *engine, const struct endpoint *endpoint)
+void upstream_init(struct upstream *up, struct engine *engine, struct connset *set)
 {
-	*up = (struct upstream){.engine = engine, .endpoint = endpoint};
-	up->pool = &engine->topology->pools[endpoint->pool];
-	up->stats = &engine->stats->endpoints[endpoint->id];
+	*up = (struct upstream){.engine = engine, .set = set, .endpoint = set->endpoint};
+	up->pool = &engine->topology->pools[set->endpoint->pool];
+	up->stats = &engine->stats->endpoints[set->endpoint->id];
 	up->codec = engine_codec(up->pool);
 	TAILQ_INIT(&up->fifo);
 }
@@ -62,6 +63,8 @@ void upstream_send(struct upstream *up, struct call *call)
 /* Once written, only what may be sent again is kept: short reads. */
 static void let_go_of_bytes(struct engine *engine, struct call *call)
 {
+	if (unlikely(call->keeps_bytes))
+		return;
 	if (!call->reads || call->bytes.bytes > DETACH_MAX)
 		chain_clear(&engine->chunks, &call->bytes);
 	else if (unlikely(chunk_pool_is_pressed(&engine->chunks)))
@@ -88,9 +91,25 @@ static void on_written(void *owner)
 	}
 }
 
+/* A reply that nobody waits for, before the call's own. Of a connection's first questions the first
+ * that is refused stands for all of them. */
+static bool drop_reply(struct upstream *up, struct call *call)
+{
+	if (!is_request(call) && call == &up->hello &&
+	    up->codec->is_error(chain_head(&call->reply)))
+		return false;
+	chain_clear(&up->engine->chunks, &call->reply);
+	up->frame = (struct frame){0};
+	call->skip--;
+	return true;
+}
+
 static void finish_oldest(struct upstream *up, struct call *call)
 {
 	uint64_t now = loop_now_us(up->engine->loop);
+
+	if (unlikely(call->skip > 0) && drop_reply(up, call))
+		return;
 
 	TAILQ_REMOVE(&up->fifo, call, fifo);
 	if (up->unsent == call)
@@ -113,7 +132,7 @@ static void go_on_later(struct upstream *up, struct call *call)
 {
 	if (up->frame.skip > 0)
 		stream_expect(up->stream, up->frame.skip);
-	if (call->on_piece != NULL && call->reply.bytes >= REPLY_STREAM_MIN)
+	if (call->on_piece != NULL && call->skip == 0 && call->reply.bytes >= REPLY_STREAM_MIN)
 		call->on_piece(call);
 }
 

@@ -21,8 +21,21 @@ enum upstream_state {
 	UPSTREAM_SHUT /* the worker is leaving */
 };
 
+struct upstream;
+
+/* Who holds a connection for itself: told when it is lost, before its calls fail. */
+struct lease_owner {
+	void (*on_lost)(struct lease_owner *owner, struct upstream *up);
+};
+
 struct upstream {
 	struct engine *engine;
+	struct connset *set;
+	struct lease_owner *owner;    /* of a leased connection that is held; else NULL */
+	TAILQ_ENTRY(upstream) leases; /* of a leased one: in its set */
+	struct deferred freeing;      /* of a leased one */
+	bool is_leased;		      /* made for one client at a time */
+	bool is_idle;		      /* leased, and nobody holds it */
 	const struct pool *pool;
 	const struct endpoint *endpoint;
 	struct endpoint_stats *stats;
@@ -43,8 +56,8 @@ struct upstream {
 	struct call hello;   /* the first question on a new connection */
 };
 
-/* An upstream without a connection. */
-void upstream_init(struct upstream *up, struct engine *engine, const struct endpoint *endpoint);
+/* An upstream of a set, without a connection. */
+void upstream_init(struct upstream *up, struct engine *engine, struct connset *set);
 
 /* Queue a call on the connection there is; its bytes leave at the end of the turn. */
 void upstream_send(struct upstream *up, struct call *call);

@@ -30,7 +30,7 @@ static void fanout_done(struct call *part, enum call_result result)
 {
 	struct request *request = part->request;
 
-	if (result != CALL_REPLY && plan_retry(part, result))
+	if (plan_elsewhere(part, result) || (result != CALL_REPLY && plan_retry(part, result)))
 		return;
 	part->result = (uint8_t)result;
 	chain_clear(&request->engine->chunks, &part->bytes);
@@ -48,6 +48,8 @@ static struct call *new_part(struct request *request, const struct shard *shard)
 	}
 	call_init(part, request, request->command->flags & CMD_READ);
 	part->shard = shard;
+	plan_choose(part, shard);
+	part->lease = plan_lease(request, shard);
 	part->done = fanout_done;
 	part->on_piece = fanout_piece;
 	part->number = request->n_parts++;

@@ -22,6 +22,9 @@ struct key_range {
 	uint32_t first, count, step;
 };
 
+/* A client is leaving: give up what it holds at servers. Its requests are without it already. */
+void plan_client_left(struct engine *engine, struct session *session);
+
 /* Send the whole command, as request->first.bytes has it, to one shard. */
 void single_start(struct request *request, const struct shard *shard, uint32_t n_keys);
 
@@ -34,6 +37,16 @@ void fanout_all_start(struct request *request);
 
 /* The command's own bytes, as they are to be sent, to request->first.bytes. */
 void plan_take_bytes(struct request *request, const struct command_bytes *command);
+
+/* Set call->endpoint to that of the shard's nodes which a request's part for it goes to. */
+void plan_choose(struct call *call, const struct shard *shard);
+
+/* A read came back from a replica with nothing that its client should see: true if it was sent to
+ * another node. */
+NODISCARD bool plan_elsewhere(struct call *call, enum call_result result);
+
+/* The connection that the request's client holds to a shard, or NULL: then it takes a shared one. */
+struct upstream *plan_lease(const struct request *request, const struct shard *shard);
 
 /*
  * Send a failed call again if the rule allows it: true if it was. Used by all plans. A call that

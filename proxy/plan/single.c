@@ -1,13 +1,45 @@
 #include "core/connset.h"
+#include "core/reads.h"
 #include "core/retry.h"
 #include "plan/plan.h"
+#include "plan/transaction.h"
+
+struct upstream *plan_lease(const struct request *request, const struct shard *shard)
+{
+	const struct session *session = request->session;
+
+	if (likely(session == NULL || session->transaction == NULL))
+		return NULL;
+	return transaction_lease(session, shard);
+}
+
+void plan_choose(struct call *call, const struct shard *shard)
+{
+	call->endpoint = shard->primary;
+	if (likely(call->request->reads == READS_PRIMARY))
+		return;
+	call->endpoint = reads_endpoint(call->request, shard);
+	call->keeps_bytes = call->endpoint->is_replica;
+}
+
+bool plan_elsewhere(struct call *call, enum call_result result)
+{
+	struct request *request = call->request;
+
+	if (likely(!call->endpoint->is_replica) || call->pieces_taken || request->client == NULL ||
+	    !reads_elsewhere(call, result))
+		return false;
+	stat_add(&request->engine->stats->counter[STAT_RETRIES], 1);
+	connset_send(request->engine, request->client_id, call);
+	return true;
+}
 
 bool plan_retry(struct call *call, enum call_result result)
 {
 	struct request *request = call->request;
 	struct engine *engine = request->engine;
 
-	if (call->pieces_taken ||
+	if (call->pieces_taken || call->lease != NULL ||
 	    !retry_again(result, call->reads, call->attempts, request->pool->settings.retries))
 		return false;
 	/* A long read's bytes are let go once written: they are not worth keeping. */
@@ -51,6 +83,8 @@ static void single_done(struct call *call, enum call_result result)
 	struct engine *engine = request->engine;
 	char text[CALL_TEXT_MAX];
 
+	if (plan_elsewhere(call, result))
+		return;
 	if (likely(result == CALL_REPLY)) {
 		chain_move(&engine->chunks, &request->reply, &call->reply);
 		request->is_error = call->is_error;
@@ -84,6 +118,8 @@ void single_start(struct request *request, const struct shard *shard, uint32_t n
 	call->request = request;
 	call->reads = request->command->flags & CMD_READ;
 	call->shard = shard;
+	plan_choose(call, shard);
+	call->lease = plan_lease(request, shard);
 	call->done = single_done;
 	call->on_piece = single_piece;
 	call->n_keys = n_keys;

@@ -47,17 +47,22 @@ enum merge {
 };
 
 enum command_flag {
-	CMD_READ = 1 << 0,	/* only reads: may be sent again */
-	CMD_WRITE = 1 << 1,	/* may change data: never sent twice */
-	CMD_BLOCKING = 1 << 2,	/* may wait at the server */
-	CMD_SUBSCRIBE = 1 << 3, /* pub/sub state */
-	CMD_BODY = 1 << 4,	/* memcached: a data block follows the line */
-	CMD_NOREPLY = 1 << 5,	/* memcached: takes a trailing noreply */
-	CMD_MOVABLE = 1 << 6,	/* RESP: key positions depend on the arguments */
-	CMD_CONTAINER = 1 << 7, /* RESP: the rows of its subcommands follow its own */
-	CMD_PRIMARY = 1 << 8,	/* reads, but what a replica says is of no use: SCAN's cursors */
-	CMD_SCRIPT = 1 << 9,	/* RESP: runs a script that a node may not know: EVAL, EVALSHA */
-	CMD_NO_AUTH = 1 << 10	/* RESP: may be sent before the client has said who it is */
+	CMD_READ = 1 << 0,	  /* only reads: may be sent again */
+	CMD_WRITE = 1 << 1,	  /* may change data: never sent twice */
+	CMD_BLOCKING = 1 << 2,	  /* may wait at the server */
+	CMD_SUBSCRIBE = 1 << 3,	  /* pub/sub state */
+	CMD_BODY = 1 << 4,	  /* memcached: a data block follows the line */
+	CMD_NOREPLY = 1 << 5,	  /* memcached: takes a trailing noreply */
+	CMD_MOVABLE = 1 << 6,	  /* RESP: key positions depend on the arguments */
+	CMD_CONTAINER = 1 << 7,	  /* RESP: the rows of its subcommands follow its own */
+	CMD_PRIMARY = 1 << 8,	  /* reads, but what a replica says is of no use: SCAN's cursors */
+	CMD_SCRIPT = 1 << 9,	  /* RESP: runs a script that a node may not know: EVAL, EVALSHA */
+	CMD_NO_AUTH = 1 << 10,	  /* RESP: may be sent before the client has said who it is */
+	CMD_ALONE = 1 << 11,	  /* RESP: waits until all before it are answered: it changes what
+				   connections the client's calls take */
+	CMD_QUEUES = 1 << 12,	  /* RESP: the proxy's to answer, but a node's in a transaction */
+	CMD_SUBSCRIBED = 1 << 13, /* RESP: may be sent by a RESP2 client that is subscribed */
+	CMD_ENDS = 1 << 14	  /* RESP: ends a transaction by ending what it is part of */
 };
 
 /* Where keys are among the arguments; argument 0 is the command's name. */

@@ -11,8 +11,8 @@
 #define STREAMS()	  {KEYS_KIND_STREAMS, 0, 0, 1}
 #define STORE(first)	  {KEYS_KIND_STORE, first, 0, 1}
 /* clang-format on */
-#define COMMAND(id, name, arity, flags, split, merge, keys, wire)                                  \
-	{name, id, arity, flags, split, merge, keys, wire, 0, NULL},
+#define COMMAND(id, name, arity, flags, split, merge, keys, wire, categories, why)                 \
+	{name, id, arity, flags, split, merge, keys, wire, categories, why},
 
 static const struct command commands[] = {
 #include "proto/resp_commands.def"

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "core/limits.h"
 #include "core/observe.h"
+#include "plan/plan.h"
 #include "proto/resp_inline.h"
 #include "serve/dispatch.h"
 
@@ -13,7 +14,8 @@ static const struct request_events request_events;
 
 static bool may_parse(const struct client *client)
 {
-	return !client->closing && !client->gone &&
+	return !client->closing && !client->gone && !client->session.is_held &&
+	       !(client->alone && client->in_flight > 0) &&
 	       client->in_flight < client->pool->settings.in_flight &&
 	       stream_unsent(client->stream) < CLIENT_UNSENT_HIGH;
 }
@@ -46,6 +48,8 @@ static void leave(struct client *client)
 
 	client->gone = true;
 	orphan_requests(client);
+	plan_client_left(engine, &client->session);
+	chain_clear(&engine->chunks, &client->pushes);
 	TAILQ_REMOVE(&clients->list, client, link);
 	clients->n--;
 	stat_add(&client->stats->clients, (uint64_t)-1);
@@ -69,6 +73,7 @@ static void finish(struct client *client)
 {
 	client->closing = client->finished = true;
 	orphan_requests(client);
+	plan_client_left(client->engine, &client->session);
 	stream_finish(client->stream);
 }
 
@@ -82,7 +87,7 @@ void client_close_after_replies(struct client *client)
 /* Would these bytes be more than the client may leave unread? Then it is closed. */
 static bool is_too_slow(struct client *client)
 {
-	if (stream_unsent(client->stream) <= client->pool->settings.output)
+	if (stream_unsent(client->stream) + client->pushes.bytes <= client->pool->settings.output)
 		return false;
 	stat_add(&client->engine->stats->counter[STAT_CLIENTS_SLOW], 1);
 	client_close(client);
@@ -109,6 +114,8 @@ static bool send_head(struct client *client, struct request *request)
 			return false;
 		hand_over(client, &request->reply);
 	}
+	if (unlikely(!chain_is_empty(&client->pushes)))
+		hand_over(client, &client->pushes);
 	observe_end(request);
 	TAILQ_REMOVE(&client->requests, request, order);
 	client->in_flight--;
@@ -121,7 +128,12 @@ static void unblock(struct client *client)
 	if (!client->blocked || !may_parse(client))
 		return;
 	client->blocked = false;
+	client->alone = false;
+	/* It may still be read, with bytes that wait: pausing first has them delivered again. */
+	stream_pause(client->stream);
 	stream_resume(client->stream);
+	if (client->ended && stream_held(client->stream) == stream_unsent(client->stream))
+		client_close_after_replies(client);
 }
 
 /* Replies leave from the head of the list, as far as it is finished. */
@@ -168,6 +180,22 @@ static bool on_piece(struct request *request, struct chain *piece)
 	return true;
 }
 
+/* Bytes that answer no request go out behind the replies that have been handed over. */
+static void on_push(struct session *session, struct chain *bytes)
+{
+	struct client *client = container_of(session, struct client, session);
+
+	const struct request *head = TAILQ_FIRST(&client->requests);
+	bool in_reply = head != NULL && head->first.pieces_taken;
+
+	if (client->gone || client->finished || is_too_slow(client))
+		chain_clear(&client->engine->chunks, bytes);
+	else if (in_reply)
+		chain_move(&client->engine->chunks, &client->pushes, bytes);
+	else
+		hand_over(client, bytes);
+}
+
 static const struct request_events request_events = {
 	.on_finished = on_finished,
 	.on_piece = on_piece,
@@ -195,8 +223,9 @@ static void refuse(struct client *client, const char *line, enum stat_id counted
 }
 
 /* An inline command is written as the array that it stands for, which is then taken instead. */
-static void take_inline(struct client *client, struct span line, const struct parse_limits *limits)
+static bool take_inline(struct client *client, struct span line, const struct parse_limits *limits)
 {
+	bool taken = true;
 	struct engine *engine = client->engine;
 	size_t cap = 64 + line.len * 8; /* a word of one byte becomes "$1\r\nx\r\n" */
 	struct chunk *chunk = chunk_new(&engine->chunks, (uint32_t)cap);
@@ -206,11 +235,12 @@ static void take_inline(struct client *client, struct span line, const struct pa
 	chunk->used = (uint32_t)resp_inline_rewrite(line, chunk->data, cap);
 	struct span array = span_make(chunk->data, chunk->used);
 	if (client->codec->parse(&state, array, limits, &engine->args, &parsed) == PARSE_DONE)
-		dispatch(client, &(struct command_bytes){&parsed, chunk, chunk->data},
-			 &request_events);
+		taken = dispatch(client, &(struct command_bytes){&parsed, chunk, chunk->data},
+				 &request_events);
 	else
 		refuse(client, parsed.error, STAT_PROTOCOL_ERRORS);
 	chunk_unref(chunk);
+	return taken;
 }
 
 /* For memcached limits.request is a value's size; a RESP command has its key and framing beside. */
@@ -239,7 +269,8 @@ static void take_more(struct client *client, uint32_t need)
 		refuse(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
 }
 
-/* Take one command from the start of `in`; returns its length, or 0 if it is not whole yet. */
+/* Take one command from the start of `in`; returns its length, or 0 if it is not whole yet or has to
+ * wait for those before it. */
 static size_t take_command(struct client *client, struct chunk *chunk, struct span in)
 {
 	struct engine *engine = client->engine;
@@ -257,16 +288,18 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 		break;
 	}
 	client->swallow = parsed.swallow;
-	bool has_room = has_memory(engine);
+	bool has_room = has_memory(engine), taken = true;
 	if (unlikely(client->gone))
 		return 0;
 	if (unlikely(!has_room))
 		answer_line(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
 	else if (unlikely(parsed.inlined))
-		take_inline(client, span_make(in.p, parsed.len), &limits);
+		taken = take_inline(client, span_make(in.p, parsed.len), &limits);
 	else
-		dispatch(client, &(struct command_bytes){&parsed, chunk, in.p}, &request_events);
-	return parsed.len;
+		taken = dispatch(client, &(struct command_bytes){&parsed, chunk, in.p},
+				 &request_events);
+	client->alone = !taken;
+	return taken ? parsed.len : 0;
 }
 
 static size_t swallow(struct client *client, size_t n)
@@ -275,6 +308,15 @@ static size_t swallow(struct client *client, size_t n)
 
 	client->swallow -= dropped;
 	return dropped;
+}
+
+/* What waits is parsed later. A client whose command holds it up is still read, up to a limit, so
+ * that its leaving is seen. */
+static void wait_for_room(struct client *client, size_t waiting)
+{
+	client->blocked = true;
+	if (!client->session.is_held || waiting > CLIENT_AHEAD_MAX || client->ended)
+		stream_pause(client->stream);
 }
 
 static size_t on_bytes(void *owner, struct chunk *chunk, struct span bytes)
@@ -294,10 +336,10 @@ static size_t on_bytes(void *owner, struct chunk *chunk, struct span bytes)
 	stat_add(&client->stats->bytes_in, bytes.len - rest.len);
 	if (client->gone || client->closing)
 		return bytes.len;
-	if (!may_parse(client)) {
-		client->blocked = true;
-		stream_pause(client->stream);
-	}
+	if (!may_parse(client))
+		wait_for_room(client, rest.len);
+	else if (client->ended)
+		client_close_after_replies(client);
 	return bytes.len - rest.len;
 }
 
@@ -313,10 +355,13 @@ static void on_end(void *owner, int err)
 {
 	struct client *client = owner;
 
-	if (err == STREAM_EOF && !client->finished)
-		client_close_after_replies(client);
-	else
+	if (err != STREAM_EOF || client->finished || client->session.waits_on != NULL ||
+	    client->session.subscriber != NULL)
 		client_close(client);
+	else if (client->blocked)
+		client->ended = true;
+	else
+		client_close_after_replies(client);
 }
 
 static const struct stream_events stream_events = {
@@ -342,7 +387,10 @@ void client_accept(struct clients *clients, const struct pool *pool, int fd, boo
 	client->pool = pool;
 	client->codec = engine_codec(pool);
 	client->stats = stats;
+	session_init(&client->session, pool);
+	client->session.push = on_push;
 	client->id = ++clients->next_id * engine->n_workers + engine->worker;
+	client_identify(client);
 	client->connected_us = client->active_us = loop_now_us(engine->loop);
 	client->freeing.run = free_client;
 	TAILQ_INIT(&client->requests);
@@ -352,4 +400,9 @@ void client_accept(struct clients *clients, const struct pool *pool, int fd, boo
 	stat_add(&engine->stats->counter[STAT_CLIENTS_ACCEPTED], 1);
 	if (clients->draining)
 		client_close_after_replies(client);
+}
+
+void client_identify(struct client *client)
+{
+	client->session.identity = client->id;
 }

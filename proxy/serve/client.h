@@ -4,12 +4,13 @@
  *      requests: [oldest] [..] [..] [newest]   replies are handed over from the head only
  *
  * One worker's. A client that has gone leaves its unfinished requests to end by themselves.
- * Layer: serve. Includes: core/request, io/stream.
+ * Layer: serve. Includes: core/request, core/session, io/stream.
  */
 #ifndef SERVE_CLIENT_H
 #define SERVE_CLIENT_H
 
 #include "core/request.h"
+#include "core/session.h"
 #include "io/stream.h"
 #include "proto/parsed.h"
 
@@ -36,12 +37,16 @@ struct client {
 	struct stream *stream;
 	struct request_list requests;
 	uint32_t in_flight;
+	struct session session;
+	struct chain pushes; /* that wait for the end of a long reply */
 	struct parse_state parse;
 	uint64_t swallow; /* bytes of input to drop before the next command */
 	uint64_t id;
 	uint64_t connected_us, active_us;
 	char *name;    /* CLIENT SETNAME, or NULL */
-	bool blocked;  /* not read until there is room again */
+	bool blocked;  /* bytes wait to be parsed until there is room again */
+	bool alone;    /* the next command waits until all before it are answered */
+	bool ended;    /* it sends no more, and what it sent before still waits */
 	bool closing;  /* no command is taken any more: close once all is answered */
 	bool finished; /* all is answered: what is left is to be sent, then it goes */
 	bool gone;
@@ -50,6 +55,9 @@ struct client {
 
 /* Take over a connected socket for a pool; it owns itself from then on. */
 void client_accept(struct clients *clients, const struct pool *pool, int fd, bool is_unix);
+
+/* Work out whose writes its reads must see, after it has said who it is. */
+void client_identify(struct client *client);
 
 /* Close now, whatever is under way. */
 void client_close(struct client *client);

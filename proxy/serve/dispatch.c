@@ -5,7 +5,12 @@
 
 #include "base/text.h"
 #include "core/observe.h"
+#include "plan/pinned.h"
+#include "plan/pubsub.h"
+#include "plan/scan.h"
+#include "plan/transaction.h"
 #include "proto/resp_request.h"
+#include "serve/admit.h"
 #include "serve/local.h"
 
 #define ECHO_MAX 128 /* bytes of a client's own words in an error, as redis-server's */
@@ -18,6 +23,8 @@ struct request *dispatch_request(struct client *client, const struct command *co
 
 	request->client = client;
 	request->client_id = client->id;
+	request->session = &client->session;
+	request->kind = client->session.kind;
 	request->events = events;
 	client->in_flight++;
 	observe_begin(request);
@@ -28,6 +35,7 @@ struct request *dispatch_request(struct client *client, const struct command *co
 static void reject(struct request *request, struct span line)
 {
 	stat_add(&request->engine->stats->counter[STAT_COMMANDS_INVALID], 1);
+	transaction_spoil(request->session);
 	request_finish_line(request, line, true);
 }
 
@@ -66,10 +74,11 @@ static void reject_arity(struct request *request, const char *name)
 	reject(request, span_make(line, (size_t)n));
 }
 
-static void reject_unsupported(struct request *request, const char *what)
+static void reject_unsupported(struct request *request, const char *why)
 {
-	char line[160];
-	int n = snprintf(line, sizeof(line), "-ERR slipring: '%s' is not supported", what);
+	char line[256];
+	int n = snprintf(line, sizeof(line), "-ERR slipring: '%s' is not supported: %s",
+			 request->command->name, why);
 
 	reject(request, span_make(line, (size_t)n));
 }
@@ -104,9 +113,8 @@ static const struct shard *common_shard(struct request *request,
 		}
 		shard = its;
 	}
-	if (shard == NULL)
-		reject_unsupported(request, request->command->name);
-	return shard;
+	/* A script without keys runs anywhere: let it be the same place each time. */
+	return shard == NULL ? &request->pool->shards[0] : shard;
 }
 
 static void start_single(struct request *request, const struct command_bytes *command,
@@ -135,7 +143,12 @@ static void start_keyed(struct client *client, struct request *request,
 	} else {
 		shard = common_shard(request, command);
 	}
-	if (shard != NULL)
+	if (shard == NULL)
+		return;
+	if (unlikely((row->flags & CMD_BLOCKING) &&
+		     resp_request_blocks(command->parsed, command->start)))
+		blocking_start(request, command, shard);
+	else
 		start_single(request, command, shard);
 }
 
@@ -164,6 +177,41 @@ static void start_split(struct client *client, struct request *request,
 		fanout_start(request, command, &keys);
 }
 
+static void start_any(struct client *client, struct request *request,
+		      const struct command_bytes *command)
+{
+	(void)client;
+	start_single(request, command, &request->pool->shards[0]);
+}
+
+static void start_scan(struct client *client, struct request *request,
+		       const struct command_bytes *command)
+{
+	(void)client;
+	scan_start(request, command);
+}
+
+static void start_pubsub(struct client *client, struct request *request,
+			 const struct command_bytes *command)
+{
+	(void)client;
+	pubsub_run(request, command);
+}
+
+static void start_session(struct client *client, struct request *request,
+			  const struct command_bytes *command)
+{
+	const struct shard *shard = NULL;
+
+	(void)client;
+	if (request->command->n_specs > 0) {
+		shard = common_shard(request, command);
+		if (shard == NULL)
+			return;
+	}
+	transaction_run(request, command, shard);
+}
+
 static void start_all(struct client *client, struct request *request,
 		      const struct command_bytes *command)
 {
@@ -179,7 +227,28 @@ static void refuse(struct client *client, struct request *request,
 {
 	(void)client;
 	(void)command;
-	reject_unsupported(request, request->command->name);
+	reject_unsupported(request, request->command->why);
+}
+
+/* A command between MULTI and EXEC, all of whose keys must be on the transaction's shard. */
+static void start_queued(struct request *request, const struct command_bytes *command)
+{
+	const struct command *row = request->command;
+	const struct shard *shard = NULL;
+
+	if (row->split == SPLIT_ANY || (row->flags & CMD_QUEUES)) {
+		transaction_queue(request, command, NULL);
+		return;
+	}
+	if (row->split > SPLIT_PAIRS) {
+		reject_unsupported(request, row->why != NULL ? row->why
+							     : "it is not one shard's, which a "
+							       "transaction is");
+		return;
+	}
+	shard = common_shard(request, command);
+	if (shard != NULL)
+		transaction_queue(request, command, request->engine->keys.n > 0 ? shard : NULL);
 }
 
 static void start(struct client *client, struct request *request,
@@ -187,10 +256,19 @@ static void start(struct client *client, struct request *request,
 {
 	static void (*const starts[])(struct client *, struct request *,
 				      const struct command_bytes *) = {
-		[SPLIT_NONE] = start_keyed, [SPLIT_KEYS] = start_split, [SPLIT_PAIRS] = start_split,
-		[SPLIT_ALL] = start_all,    [SPLIT_LOCAL] = local_run,	[SPLIT_REFUSE] = refuse,
+		[SPLIT_NONE] = start_keyed,	 [SPLIT_KEYS] = start_split,
+		[SPLIT_PAIRS] = start_split,	 [SPLIT_ALL] = start_all,
+		[SPLIT_ANY] = start_any,	 [SPLIT_SCAN] = start_scan,
+		[SPLIT_SESSION] = start_session, [SPLIT_PUBSUB] = start_pubsub,
+		[SPLIT_LOCAL] = local_run,	 [SPLIT_REFUSE] = refuse,
 	};
 
+	/* Those that end a transaction, or the client's state with it, are not part of it. */
+	if (unlikely(transaction_is_open(&client->session)) &&
+	    request->command->split != SPLIT_SESSION && !(request->command->flags & CMD_ENDS)) {
+		start_queued(request, command);
+		return;
+	}
 	starts[request->command->split](client, request, command);
 }
 
@@ -213,23 +291,41 @@ static void reject_subcommand(struct request *request, const struct command_byte
 	text_free(&text);
 }
 
-static void dispatch_resp(struct client *client, const struct command_bytes *command,
+/* Does it change what connections the client's calls take, so that those before it come first? */
+static bool must_wait(const struct client *client, const struct command_bytes *command)
+{
+	const struct command *row = command->parsed->command;
+
+	if (row->split == SPLIT_SESSION)
+		return client->session.transaction == NULL;
+	if (row->flags & CMD_ALONE)
+		return true;
+	return !transaction_is_open(&client->session) &&
+	       resp_request_blocks(command->parsed, command->start);
+}
+
+static bool dispatch_resp(struct client *client, const struct command_bytes *command,
 			  const struct request_events *events)
 {
 	const struct parsed *p = command->parsed;
 	const struct command *row = p->command;
+
+	if (unlikely(row != NULL && (row->flags & (CMD_ALONE | CMD_BLOCKING))) &&
+	    client->in_flight > 0 && must_wait(client, command))
+		return false;
 	struct request *request = dispatch_request(client, row, events);
 
+	if (unlikely(client->session.is_watched) && !admit(client, request, command))
+		return true;
 	if (unlikely(row == NULL))
 		reject_unknown(request, command);
-	else if (unlikely(row->flags & CMD_CONTAINER))
+	else if (unlikely((row->flags & CMD_CONTAINER) && (p->args->n > 1 || row->arity != -1)))
 		reject_subcommand(request, command);
 	else if (unlikely(!resp_request_arity_fits(row, p->args->n)))
 		reject_arity(request, row->name);
-	else if (unlikely((row->flags & CMD_BLOCKING) && resp_request_blocks(p, command->start)))
-		reject_unsupported(request, row->split == SPLIT_NONE ? "BLOCK" : row->name);
 	else
 		start(client, request, command);
+	return true;
 }
 
 static void dispatch_mc(struct client *client, const struct command_bytes *command,
@@ -252,11 +348,12 @@ static void dispatch_mc(struct client *client, const struct command_bytes *comma
 	}
 }
 
-void dispatch(struct client *client, const struct command_bytes *command,
+bool dispatch(struct client *client, const struct command_bytes *command,
 	      const struct request_events *events)
 {
 	if (client->pool->protocol == PROTOCOL_MEMCACHED)
 		dispatch_mc(client, command, events);
 	else if (command->parsed->args->n > 0)
-		dispatch_resp(client, command, events);
+		return dispatch_resp(client, command, events);
+	return true;
 }

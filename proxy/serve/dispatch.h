@@ -12,8 +12,11 @@
 struct request *dispatch_request(struct client *client, const struct command *command,
 				 const struct request_events *events);
 
-/* Carry out one parsed command; an empty one has no effect. */
-void dispatch(struct client *client, const struct command_bytes *command,
-	      const struct request_events *events);
+/*
+ * Carry out one parsed command; an empty one has no effect. False: it has to wait until all before
+ * it are answered, and is to be given again then.
+ */
+NODISCARD bool dispatch(struct client *client, const struct command_bytes *command,
+			const struct request_events *events);
 
 #endif

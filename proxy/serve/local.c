@@ -2,16 +2,15 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
-#include "base/number.h"
 #include "base/text.h"
 #include "core/stats_text.h"
 #include "proto/resp_write.h"
 #include "serve/local_reply.h"
 
 #define MEMCACHED_VERSION "1.6.18" /* what the text protocol's behaviour is modelled on */
-#define REDIS_VERSION	  "7.0.15"
 
 void reply_header(struct request *request, char type, int64_t n)
 {
@@ -26,6 +25,18 @@ void reply_bulk(struct request *request, struct span bytes)
 	reply_header(request, '$', (int64_t)bytes.len);
 	chain_copy(&request->engine->chunks, &request->reply, bytes);
 	chain_append(&request->engine->chunks, &request->reply, NULL, span_of("\r\n"));
+}
+
+void reply_map(struct request *request, int64_t n)
+{
+	bool is_map = request->kind.resp == 3;
+
+	reply_header(request, is_map ? '%' : '*', is_map ? n : 2 * n);
+}
+
+void reply_null(struct request *request)
+{
+	reply_line(request, request->kind.resp == 3 ? "_" : "$-1");
 }
 
 void reply_status(struct request *request, struct span word)
@@ -72,13 +83,17 @@ static void resp_ping(struct client *client, struct request *request,
 {
 	uint32_t n = command->parsed->args->n;
 
-	(void)client;
-	if (n > 2)
+	if (n > 2) {
 		reply_error(request, "-ERR wrong number of arguments for 'ping' command");
-	else if (n == 2)
+	} else if (client->session.subscriber != NULL && client->session.kind.resp == 2) {
+		reply_header(request, '*', 2);
+		reply_bulk(request, span_of("pong"));
 		reply_bulk(request, reply_arg(command, 1));
-	else
+	} else if (n == 2) {
+		reply_bulk(request, reply_arg(command, 1));
+	} else {
 		reply_line(request, "+PONG");
+	}
 }
 
 static void resp_echo(struct client *client, struct request *request,
@@ -96,86 +111,41 @@ static void resp_quit(struct client *client, struct request *request,
 	client->closing = true;
 }
 
-static void resp_select(struct client *client, struct request *request,
-			const struct command_bytes *command)
+static void resp_time(struct client *client, struct request *request,
+		      const struct command_bytes *command)
 {
-	int64_t db;
+	struct timespec now;
+	char text[24];
 
 	(void)client;
-	if (!number_parse_i64(reply_arg(command, 1), &db))
-		reply_error(request, "-ERR value is not an integer or out of range");
-	else if (db != 0)
-		reply_error(request, "-ERR slipring: only database 0 is supported");
-	else
-		reply_line(request, "+OK");
+	(void)command;
+	clock_gettime(CLOCK_REALTIME, &now);
+	reply_header(request, '*', 2);
+	snprintf(text, sizeof(text), "%lld", (long long)now.tv_sec);
+	reply_bulk(request, span_of(text));
+	snprintf(text, sizeof(text), "%ld", now.tv_nsec / 1000);
+	reply_bulk(request, span_of(text));
 }
 
-/* The map of HELLO, as RESP2 flattens it. */
-static void append_hello(struct client *client, struct request *request)
+/* To its clients the proxy is one primary without replicas. */
+static void resp_role(struct client *client, struct request *request,
+		      const struct command_bytes *command)
 {
-	static const char *const pairs[][2] = {{"server", "redis"}, {"version", REDIS_VERSION}};
-
-	reply_header(request, '*', 14);
-	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-		reply_bulk(request, span_of(pairs[i][0]));
-		reply_bulk(request, span_of(pairs[i][1]));
-	}
-	reply_bulk(request, span_of("proto"));
-	reply_header(request, ':', 2);
-	reply_bulk(request, span_of("id"));
-	reply_header(request, ':', (int64_t)client->id);
-	reply_bulk(request, span_of("mode"));
-	reply_bulk(request, span_of("standalone"));
-	reply_bulk(request, span_of("role"));
+	(void)client;
+	(void)command;
+	reply_header(request, '*', 3);
 	reply_bulk(request, span_of("master"));
-	reply_bulk(request, span_of("modules"));
+	reply_header(request, ':', 0);
 	reply_header(request, '*', 0);
 }
 
-static void resp_hello(struct client *client, struct request *request,
-		       const struct command_bytes *command)
+/* As a server that is no part of a cluster; clients ask to learn just that. */
+static void resp_cluster(struct client *client, struct request *request,
+			 const struct command_bytes *command)
 {
-	struct span name = {0};
-	int64_t version = 2;
-	uint32_t n = command->parsed->args->n;
-
-	if (n > 1 && !number_parse_i64(reply_arg(command, 1), &version)) {
-		reply_error(request, "-ERR Protocol version is not an integer or out of range");
-		return;
-	}
-	if (version != 2) {
-		reply_error(request, "-NOPROTO unsupported protocol version");
-		return;
-	}
-	for (uint32_t i = 2; i < n; i++) {
-		struct span option = reply_arg(command, i);
-
-		if (span_equal_nocase(option, "setname") && i + 1 < n) {
-			name = reply_arg(command, ++i);
-		} else if (span_equal_nocase(option, "auth")) {
-			reply_error(request, "-ERR slipring: 'hello' with AUTH is not supported");
-			return;
-		} else {
-			reply_error(request, "-ERR Syntax error in HELLO option '%.*s'",
-				    (int)option.len, option.p);
-			return;
-		}
-	}
-	if (name.p != NULL && !client_set_name(client, name)) {
-		reply_error(request, "-ERR Client names cannot contain spaces, newlines or special "
-				     "characters.");
-		return;
-	}
-	append_hello(client, request);
-}
-
-static void resp_reset(struct client *client, struct request *request,
-		       const struct command_bytes *command)
-{
+	(void)client;
 	(void)command;
-	free(client->name);
-	client->name = NULL;
-	reply_line(request, "+RESET");
+	reply_error(request, "-ERR This instance has cluster support disabled");
 }
 
 static void mc_version(struct client *client, struct request *request,
@@ -208,9 +178,11 @@ struct local {
 };
 
 static const struct local resp_locals[] = {
-	{"ping", resp_ping},	    {"echo", resp_echo},      {"quit", resp_quit},
-	{"select", resp_select},    {"hello", resp_hello},    {"reset", resp_reset},
-	{"command", reply_command}, {"client", reply_client},
+	{"ping", resp_ping},	   {"echo", resp_echo},	       {"quit", resp_quit},
+	{"time", resp_time},	   {"role", resp_role},	       {"select", reply_select},
+	{"hello", reply_hello},	   {"auth", reply_auth},       {"reset", reply_reset},
+	{"readonly", reply_reads}, {"readwrite", reply_reads}, {"asking", resp_cluster},
+	{"cluster", resp_cluster}, {"client", reply_client},   {"config|get", reply_config},
 };
 
 static const struct local mc_locals[] = {
@@ -219,6 +191,14 @@ static const struct local mc_locals[] = {
 	{"quit", mc_quit},
 };
 
+/* The row's name, or that of the container which it is a subcommand of. */
+static bool is_of(const char *name, const char *row)
+{
+	size_t len = strlen(name);
+
+	return strncmp(name, row, len) == 0 && (row[len] == '\0' || row[len] == '|');
+}
+
 void local_run(struct client *client, struct request *request, const struct command_bytes *command)
 {
 	bool redis = client->pool->protocol == PROTOCOL_REDIS;
@@ -226,12 +206,13 @@ void local_run(struct client *client, struct request *request, const struct comm
 	size_t n = redis ? ARRAY_LEN(resp_locals) : ARRAY_LEN(mc_locals);
 
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(locals[i].name, request->command->name) != 0)
+		if (!is_of(locals[i].name, request->command->name))
 			continue;
 		locals[i].run(client, request, command);
 		break;
 	}
-	request_finish(request);
+	if (!request->finished && !client->session.is_held)
+		request_finish(request);
 }
 
 bool local_answers(struct client *client, struct request *request,

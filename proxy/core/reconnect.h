@@ -1,0 +1,29 @@
+/*
+ * reconnect.h - how a connection to a server is made, watched and made again: connset's own.
+ * Layer: core. Includes: upstream.
+ */
+#ifndef CORE_RECONNECT_H
+#define CORE_RECONNECT_H
+
+#include "core/upstream.h"
+
+/* Begin to connect, with the first questions queued. */
+void reconnect_begin(struct upstream *up);
+
+/* Change the state; what is shown of the endpoint follows. */
+void reconnect_set_state(struct upstream *up, enum upstream_state state);
+
+/* For its timer: the next attempt is due, or time has run out. */
+void reconnect_on_timer(void *arg);
+
+/* A node that does not answer: close the connection, and wait before the next. */
+void reconnect_stalled(struct upstream *up);
+
+/* connset.c: take a leased connection off its set; it is freed once the turn is over. */
+void connset_unlist(struct upstream *up);
+
+/* connset.c: is it of the kind that most calls take? */
+struct connset;
+bool connset_is_usual(const struct connset *set);
+
+#endif

@@ -1,0 +1,33 @@
+#include "core/session.h"
+
+void session_changed(struct session *session)
+{
+	const struct pool *pool = session->pool;
+
+	session->is_watched = pool->n_users > 0 || pool->n_policies > 0 || pool->reads_replicas ||
+			      session->reads != READS_UNSET || session->reply != REPLY_ON ||
+			      session->transaction != NULL || session->subscriber != NULL;
+}
+
+void session_login(struct session *session, const struct user *user)
+{
+	session->user = user;
+	session->needs_auth = false;
+}
+
+void session_init(struct session *session, const struct pool *pool)
+{
+	session->pool = pool;
+	session_reset(session);
+}
+
+void session_reset(struct session *session)
+{
+	session->user = NULL;
+	session->kind = (struct conn_kind){.resp = 2};
+	session->reads = READS_UNSET;
+	session->reply = REPLY_ON;
+	session->needs_auth = session->pool->n_users > 0;
+	session->is_slow_ok = false;
+	session_changed(session);
+}

@@ -1,0 +1,142 @@
+#include "serve/admit.h"
+
+#include "core/reads.h"
+#include "plan/transaction.h"
+#include "proto/resp_request.h"
+#include "serve/local_reply.h"
+
+static bool refuse(struct request *request)
+{
+	transaction_spoil(request->session);
+	request_finish(request);
+	return false;
+}
+
+/* CLIENT REPLY: which replies are kept back. The command itself is seen to when it runs. */
+static void apply_reply_mode(struct session *session, struct request *request)
+{
+	if (session->reply == REPLY_OFF || session->reply == REPLY_SKIP_NEXT)
+		request->quiet = true;
+	if (session->reply == REPLY_SKIP_NEXT) {
+		session->reply = REPLY_ON;
+		session_changed(session);
+	}
+}
+
+static bool knows_user(const struct session *session, struct request *request)
+{
+	if (!session->needs_auth || (request->command->flags & CMD_NO_AUTH))
+		return true;
+	reply_error(request, "-NOAUTH Authentication required.");
+	return refuse(request);
+}
+
+/* What a RESP2 client may send while it is subscribed: all else could not be told from messages. */
+static bool fits_subscription(const struct session *session, struct request *request)
+{
+	const struct command *row = request->command;
+
+	if (session->subscriber == NULL || session->kind.resp != 2 || row->split == SPLIT_PUBSUB ||
+	    (row->flags & CMD_SUBSCRIBED))
+		return true;
+	reply_error(request,
+		    "-ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT "
+		    "/ RESET are allowed in this context",
+		    row->name);
+	return refuse(request);
+}
+
+static bool may_run(const struct user *user, struct request *request)
+{
+	const struct command *row = request->command;
+
+	if (user == NULL || user->allowed == NULL ||
+	    bits_have(user->allowed, user->allowed_words, row->id))
+		return true;
+	reply_error(request, "-NOPERM User %s has no permissions to run the '%s' command",
+		    user->name, row->name);
+	return refuse(request);
+}
+
+static bool may_name(const struct user *user, struct span key)
+{
+	if (user == NULL || user->prefixes.n == 0)
+		return true;
+	for (size_t i = 0; i < user->prefixes.n; i++)
+		if (span_starts_with(key, span_of(user->prefixes.v[i])))
+			return true;
+	return false;
+}
+
+static bool is_refused(const struct policy *policy, const struct command *row)
+{
+	return policy != NULL && bits_have(policy->refused, policy->refused_words, row->id);
+}
+
+static bool admit_key(struct request *request, const struct user *user, struct span key)
+{
+	const struct policy *policy = pool_policy(request->pool, key);
+
+	if (!may_name(user, key)) {
+		reply_error(request, "-NOPERM No permissions to access a key");
+		return false;
+	}
+	if (is_refused(policy, request->command)) {
+		reply_error(request, "-ERR slipring: '%s' is refused for keys that begin with '%s'",
+			    request->command->name, policy->match);
+		return false;
+	}
+	/* The strictest that any of its keys asks for. */
+	if (policy != NULL && policy->reads < request->reads)
+		request->reads = policy->reads;
+	reads_note_key(request, key);
+	return true;
+}
+
+static bool admit_keys(struct request *request, const struct command_bytes *command)
+{
+	const struct user *user = request->session->user;
+	struct arg_list *keys = &request->engine->keys;
+
+	/* What is wrong with the keys is told when it is started. */
+	if (request->command->n_specs == 0 ||
+	    !resp_request_arity_fits(request->command, command->parsed->args->n) ||
+	    resp_request_keys(command->parsed, command->start, keys) != NULL)
+		return true;
+	for (uint32_t i = 0; i < keys->n; i++)
+		if (!admit_key(request, user,
+			       parsed_arg(command->parsed, command->start, keys->v[i].at)))
+			return refuse(request);
+	return true;
+}
+
+/* Where a read of it may go, before its keys say more. */
+static void begin_reads(struct session *session, struct request *request)
+{
+	bool may = (request->command->flags & CMD_READ) &&
+		   !(request->command->flags & CMD_PRIMARY) && session->transaction == NULL;
+
+	request->reads = READS_PRIMARY;
+	if (may)
+		request->reads = session->reads != READS_UNSET
+					 ? session->reads
+					 : (enum reads)request->pool->settings.reads;
+}
+
+bool admit(struct client *client, struct request *request, const struct command_bytes *command)
+{
+	struct session *session = &client->session;
+
+	apply_reply_mode(session, request);
+	if (request->command == NULL) {
+		if (!session->needs_auth)
+			return true;
+		reply_error(request, "-NOAUTH Authentication required.");
+		return refuse(request);
+	}
+	if (!knows_user(session, request) || !fits_subscription(session, request) ||
+	    !may_run(session->user, request))
+		return false;
+	begin_reads(session, request);
+	return admit_keys(request, command);
+}

@@ -36,8 +36,15 @@ bool schema_is_section(enum setting_scope scope, const char *path)
 
 const char *schema_prefix(enum setting_scope scope)
 {
-	static const char *const prefixes[SCOPE_COUNT] = {"", "pools.NAME.",
-							  "pools.NAME.shards[]."};
+	static const char *const prefixes[] = {
+		[SCOPE_FILE] = "",
+		[SCOPE_POOL] = "pools.NAME.",
+		[SCOPE_SHARD] = "pools.NAME.shards[].",
+		[SCOPE_REPLICA] = "pools.NAME.shards[].replicas[].",
+		[SCOPE_USER] = "pools.NAME.users[].",
+		[SCOPE_PREFIX] = "pools.NAME.prefixes[].",
+		[SCOPE_COMMAND] = "pools.NAME.commands[].",
+	};
 
 	return prefixes[scope];
 }
@@ -114,7 +121,21 @@ void schema_defaults(enum setting_scope scope, void *base)
 	}
 }
 
-static void release_list(struct string_list *list)
+static size_t *count_of(const struct setting *setting, void *base)
+{
+	return (size_t *)(void *)((char *)base + setting->items.count_offset);
+}
+
+void *schema_items(const struct setting *setting, size_t n, void *base)
+{
+	void *items = alloc_zeroed(n, setting->items.size);
+
+	*(void **)field_of(setting, base) = items;
+	*count_of(setting, base) = n;
+	return items;
+}
+
+static void release_texts(struct string_list *list)
 {
 	for (size_t i = 0; i < list->n; i++)
 		free(list->v[i]);
@@ -122,22 +143,48 @@ static void release_list(struct string_list *list)
 	*list = (struct string_list){0};
 }
 
+/* The depth of the calls is that of the table's lists. */
+static void release_items(const struct setting *setting, void *base)
+{
+	void **field = field_of(setting, base);
+	size_t *n = count_of(setting, base);
+
+	for (size_t i = 0; i < *n; i++)
+		schema_release(setting->items.scope, (char *)*field + i * setting->items.size);
+	free(*field);
+	*field = NULL;
+	*n = 0;
+}
+
+static void release_field(const struct setting *setting, void *base)
+{
+	void *field = field_of(setting, base);
+
+	switch (setting->type) {
+	case SETTING_TEXT:
+	case SETTING_TAG:
+	case SETTING_ADDRESS:
+		free(*(char **)field);
+		*(char **)field = NULL;
+		break;
+	case SETTING_ADDRESSES:
+	case SETTING_TEXTS:
+		release_texts(field);
+		break;
+	case SETTING_LIST:
+		release_items(setting, base);
+		break;
+	default:
+		break;
+	}
+}
+
 void schema_release(enum setting_scope scope, void *base)
 {
 	size_t n;
 	const struct setting *rows = schema_settings(&n);
 
-	for (size_t i = 0; i < n; i++) {
-		void *field = field_of(&rows[i], base);
-
-		if (rows[i].scope != scope)
-			continue;
-		if (rows[i].type == SETTING_ADDRESSES) {
-			release_list(field);
-		} else if (rows[i].type == SETTING_TEXT || rows[i].type == SETTING_TAG ||
-			   rows[i].type == SETTING_ADDRESS) {
-			free(*(char **)field);
-			*(char **)field = NULL;
-		}
-	}
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].scope == scope)
+			release_field(&rows[i], base);
 }

@@ -10,7 +10,8 @@
 #include "route/endpoint.h"
 #include "route/spec.h"
 
-#define SHOWN_MAX 60 /* bytes of a wrong value that a message repeats */
+#define KEY_PLACE_MAX 1000 /* an argument further behind is no place that a module gives */
+#define SHOWN_MAX     60   /* bytes of a wrong value that a message repeats */
 
 static void *field_of(const struct setting *setting, void *base)
 {
@@ -75,9 +76,18 @@ void schema_expects(const struct setting *setting, struct text *out)
 	case SETTING_ADDRESSES:
 		text_puts(out, "HOST:PORT or unix:PATH, or a list of them");
 		break;
-	case SETTING_SHARDS:
-		text_puts(out,
-			  "a list of HOST:PORT or {name: NAME, primary: HOST:PORT, weight: N}");
+	case SETTING_TEXTS:
+		text_printf(out, "a text of %llu to %llu bytes, or a list of them",
+			    (unsigned long long)setting->min, (unsigned long long)setting->max);
+		break;
+	case SETTING_KEYS:
+		text_printf(out,
+			    "[FIRST, LAST, STEP], FIRST and STEP from 1 to %d, LAST not before "
+			    "FIRST or, counted from the end, from -%d to -1; or [] for no keys",
+			    KEY_PLACE_MAX, KEY_PLACE_MAX);
+		break;
+	case SETTING_LIST:
+		text_printf(out, "a list of %s", setting->items.form);
 		break;
 	case SETTING_POOLS:
 		text_puts(out, "a map of pools by their names");
@@ -92,7 +102,9 @@ static int refuse(const struct setting *setting, const char *value, const char *
 
 	schema_expects(setting, &expected);
 	bool is_cut = strlen(value) > SHOWN_MAX;
-	if (hint != NULL)
+	if (setting->is_secret)
+		error_set(error, "it is not valid; expected %s", expected.p);
+	else if (hint != NULL)
 		error_set(error, "'%.*s%s' is not known; did you mean '%s'? expected %s", SHOWN_MAX,
 			  value, is_cut ? "..." : "", hint, expected.p);
 	else
@@ -167,14 +179,50 @@ static int parse_address(const char *text, char **field, struct error *error)
 	return 0;
 }
 
-static int add_address(const char *text, struct string_list *list, struct error *error)
+/* One more address or text of a list. */
+static int add_item(const struct setting *setting, const char *text, struct string_list *list,
+		    struct error *error)
 {
 	char *copy = NULL;
+	int result = setting->type == SETTING_ADDRESSES ? parse_address(text, &copy, error)
+							: parse_text(setting, text, &copy, error);
 
-	if (parse_address(text, &copy, error) != 0)
+	if (result != 0)
 		return -1;
 	list->v = alloc_resize(list->v, (list->n + 1) * sizeof(list->v[0]));
 	list->v[list->n++] = copy;
+	return 0;
+}
+
+/* The next number of a list in `text`, and what is behind it; NULL where there is none. */
+static const char *next_place(const char *text, int *out)
+{
+	bool is_negative;
+	uint64_t n;
+
+	text += strspn(text, " ,");
+	is_negative = *text == '-';
+	text += is_negative;
+	size_t digits = strspn(text, "0123456789");
+	if (!number_parse_u64(span_make(text, digits), &n) || n > KEY_PLACE_MAX)
+		return NULL;
+	*out = is_negative ? -(int)n : (int)n;
+	return text + digits;
+}
+
+static int parse_keys(const struct setting *setting, const char *text, void *field,
+		      struct error *error)
+{
+	int keys[3] = {0, 0, 0};
+	const char *rest = text;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys) && text[0] != '\0' && rest != NULL; i++)
+		rest = next_place(rest, &keys[i]);
+	bool is_order = keys[1] < 0 || keys[1] >= keys[0];
+	bool is_whole = keys[0] >= 1 && keys[1] != 0 && keys[2] >= 1 && is_order;
+	if (rest == NULL || *rest != '\0' || (text[0] != '\0' && !is_whole))
+		return refuse(setting, text, NULL, error);
+	memcpy(field, keys, sizeof(keys));
 	return 0;
 }
 
@@ -195,8 +243,11 @@ int schema_parse(const struct setting *setting, const char *text, void *base, st
 	case SETTING_ADDRESS:
 		return parse_address(text, field, error);
 	case SETTING_ADDRESSES:
-		return add_address(text, field, error);
-	case SETTING_SHARDS:
+	case SETTING_TEXTS:
+		return add_item(setting, text, field, error);
+	case SETTING_KEYS:
+		return parse_keys(setting, text, field, error);
+	case SETTING_LIST:
 	case SETTING_POOLS:
 		break;
 	}

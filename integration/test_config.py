@@ -135,7 +135,7 @@ BROKEN = [
         GOOD + "    listen: 127.0.0.1:2\n",
         ["6:5: pools.p.listen: given twice; it stands on line 4 already, so take one"],
     ),
-    ("nested deeply", "a: " + "[" * 40, ["1:19: nested too deeply; the settings need 6 levels"]),
+    ("nested deeply", "a: " + "[" * 40, ["1:19: nested too deeply; the settings need 7 levels"]),
     ("no pools", "workers: 2\n", ["1:1: 'pools' is missing; expected pools: a map of pools"]),
     ("pools without a pool", "pools: {}\n", ["1:8: pools: no pools; expected NAME: {protocol,"]),
     ("pools as a list", "pools:\n  - p\n", ["2:3: pools: it is a list; expected a map of pools"]),

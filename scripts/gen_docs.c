@@ -58,17 +58,19 @@ static void describe(const struct setting *setting, struct text *out)
 	else
 		text_printf(out, ". Default: %s.",
 			    setting->standard != NULL ? setting->standard : "none");
+	if (setting->is_redis && setting->scope <= SCOPE_SHARD)
+		text_puts(out, " Only with 'protocol: redis'.");
 }
 
-static size_t indent_of(const struct setting *setting)
-{
-	static const size_t indents[SCOPE_COUNT] = {0, 4, 8};
-
-	return indents[setting->scope] + (strchr(setting->path, '.') != NULL ? 2 : 0);
-}
+/* Where the keys of a scope stand, and whether they are all commented out. */
+struct level {
+	size_t indent;
+	bool is_off, is_item; /* an item of a list: its first key has the dash */
+};
 
 /* The section's line before the first of its settings; commented out where they all are. */
-static void put_section(struct text *out, const struct setting *setting, const char **section)
+static void put_section(struct text *out, const struct setting *setting, struct level level,
+			const char **section)
 {
 	const char *dot = strchr(setting->path, '.');
 	size_t len = dot != NULL ? (size_t)(dot - setting->path) : 0;
@@ -78,55 +80,82 @@ static void put_section(struct text *out, const struct setting *setting, const c
 		return;
 	}
 	*section = setting->path;
-	put_indent(out, indent_of(setting) - 2);
-	text_printf(out, "%s%.*s:\n", setting->standard == NULL ? "# " : "", (int)len,
-		    setting->path);
+	put_indent(out, level.indent);
+	text_printf(out, "%s%.*s:\n", setting->standard == NULL || level.is_off ? "# " : "",
+		    (int)len, setting->path);
 }
 
-static void put_setting(struct text *out, const struct setting *setting, const char **section)
+static void put_key(struct text *out, const struct setting *setting, struct level level,
+		    bool is_first)
 {
-	struct text about = {0};
 	const char *dot = strrchr(setting->path, '.');
 	const char *key = dot != NULL ? dot + 1 : setting->path;
 	const char *value = setting->standard != NULL ? setting->standard : setting->example;
-	bool is_off = setting->standard == NULL && !setting->is_required;
-	size_t indent = indent_of(setting);
+	bool has_dash = is_first && level.is_item;
+	bool is_off = setting->standard == NULL && !setting->is_required && !has_dash;
 
-	put_section(out, setting, section);
-	put_comment(out, indent, setting->help);
-	describe(setting, &about);
-	put_comment(out, indent, about.p);
-	text_free(&about);
-	if (setting->scope == SCOPE_SHARD && strcmp(key, "name") == 0) {
-		put_indent(out, indent - 2);
-		text_printf(out, "- name: %s\n", value);
-		return;
+	put_indent(out, level.indent - (has_dash ? 2 : 0) + (dot != NULL ? 2 : 0));
+	text_printf(out, "%s%s%s:", is_off || level.is_off ? "# " : "", has_dash ? "- " : "", key);
+	if (value != NULL && setting->type != SETTING_LIST)
+		text_printf(out, " %s", value);
+	text_puts(out, "\n");
+}
+
+static void put_scope(struct text *out, enum setting_scope scope, struct level level);
+
+/* What a list or the map of pools consists of. */
+static void put_items(struct text *out, const struct setting *setting, struct level level)
+{
+	struct level items = {level.indent + 4, level.is_off || !setting->is_required, true};
+
+	if (setting->type == SETTING_POOLS) {
+		text_puts(out, "  sessions:  # a name of your choice\n");
+		put_scope(out, SCOPE_POOL, (struct level){4, false, false});
+	} else if (setting->type == SETTING_LIST) {
+		if (setting->example != NULL) {
+			put_indent(out, level.indent + 2);
+			text_printf(out, "%s- %s\n", items.is_off ? "# " : "", setting->example);
+		}
+		put_scope(out, setting->items.scope, items);
 	}
-	put_indent(out, indent);
-	text_printf(out, "%s%s:%s%s\n", is_off ? "# " : "", key, value != NULL ? " " : "",
-		    value != NULL ? value : "");
+}
+
+/* The depth of the calls is that of the table's lists. */
+static void put_scope(struct text *out, enum setting_scope scope, struct level level)
+{
+	const char *section = NULL;
+	bool is_first = true;
+	size_t n;
+	const struct setting *settings = schema_settings(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct text about = {0};
+		const struct setting *setting = &settings[i];
+		size_t deeper = strchr(setting->path, '.') != NULL ? 2 : 0;
+
+		if (setting->scope != scope)
+			continue;
+		text_puts(out, "\n");
+		put_section(out, setting, level, &section);
+		put_comment(out, level.indent + deeper, setting->help);
+		describe(setting, &about);
+		put_comment(out, level.indent + deeper, about.p);
+		text_free(&about);
+		put_key(out, setting, level, is_first);
+		put_items(out, setting, level);
+		is_first = false;
+	}
 }
 
 static void put_yaml(struct text *out)
 {
-	const char *section = NULL;
-	size_t n;
-	const struct setting *settings = schema_settings(&n);
-
 	text_puts(out, "# Every setting of Slipring with its default, made from the program's own "
 		       "table.\n"
 		       "# A setting that is commented out has no default; its value is an example. "
 		       "Start from a file\n"
 		       "# in examples/, which are short, and prove yours with: slipring check -c "
 		       "FILE\n");
-	for (size_t i = 0; i < n; i++) {
-		text_puts(out, "\n");
-		put_setting(out, &settings[i], &section);
-		if (settings[i].type == SETTING_POOLS)
-			text_puts(out, "  pages:  # a name of your choice\n");
-		else if (settings[i].type == SETTING_SHARDS)
-			text_puts(out, "      - cache-2.internal:11211\n");
-	}
+	put_scope(out, SCOPE_FILE, (struct level){0, false, false});
 }
 
 /* -- slipring.8 ------------------------------------------------------------------------------- */

@@ -139,7 +139,7 @@ static const struct {
 	{POOL TAIL "tls: {}\n", "f:6:1: tls: unknown key; expected one of workers, admin"},
 	{POOL TAIL "dns: {}\n", "f:6:1: dns: unknown key"},
 	{POOL "    failover: {mode: gutter}\n" TAIL, "f:5:5: pools.p.failover: unknown key"},
-	{POOL "    reads: replica\n" TAIL, "f:5:5: pools.p.reads: unknown key"},
+	{POOL "    hold: {time: 1s}\n" TAIL, "f:5:5: pools.p.hold: unknown key"},
 	{POOL "    connect: 1s\n" TAIL, "f:5:5: pools.p.connect: unknown key; did you mean "
 					"'timeouts.connect'?"},
 	{POOL "    hash_tag: {}\n" TAIL, "f:5:15: pools.p.hash_tag: it is a map; expected two "
@@ -160,8 +160,8 @@ static const struct {
 	{POOL "    shards: [[b]]\n", "f:5:14: pools.p.shards[0]: it is a list; expected HOST:PORT"},
 	{POOL "    shards: [b]\n", "f:5:14: pools.p.shards[0]: 'b' has no port"},
 	{POOL "    shards: [{name: x}]\n", "f:5:14: pools.p.shards[0]: 'primary' is missing"},
-	{POOL "    shards: [{primary: b:1, replicas: [c:1]}]\n",
-	 "f:5:29: pools.p.shards[0].replicas: unknown key"},
+	{POOL "    shards: [{primary: b:1, replica: [c:1]}]\n",
+	 "f:5:29: pools.p.shards[0].replica: unknown key; did you mean 'replicas'?"},
 	{POOL "    shards: [b:1, b:1]\n", "f:5:19: pools.p.shards[1]: 'b:1' is used by "
 					  "pools.p.shards[0] already"},
 	{POOL "    shards:\n      - {primary: b:1, name: x}\n      - {primary: b:2, name: x}\n",

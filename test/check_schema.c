@@ -13,6 +13,10 @@ static union {
 	struct config config;
 	struct pool_spec pool;
 	struct shard_spec shard;
+	struct replica_spec replica;
+	struct user_spec user;
+	struct prefix_spec prefix;
+	struct command_spec command;
 } any;
 
 static void set_up(void)
@@ -53,6 +57,34 @@ START_TEST(defaults_of_a_pool)
 }
 END_TEST
 
+START_TEST(defaults_of_a_pool_of_redis)
+{
+	schema_defaults(SCOPE_POOL, &any);
+	ck_assert_int_eq(any.pool.settings.reads, READS_PRIMARY);
+	ck_assert_int_eq(any.pool.settings.replica_choice, CHOICE_LATENCY);
+	ck_assert_uint_eq(any.pool.settings.max_lag_bytes, 0);
+	ck_assert_uint_eq(any.pool.settings.read_your_writes_ms, 0);
+	ck_assert_int_eq(any.pool.settings.identity, IDENTITY_CONNECTION);
+	ck_assert_uint_eq(any.pool.settings.health_every_ms, 250);
+	ck_assert_uint_eq(any.pool.settings.health_timeout_ms, 500);
+	ck_assert_uint_eq(any.pool.settings.leases, 1000);
+	ck_assert_ptr_null(any.pool.credentials.password.text);
+	ck_assert_uint_eq(any.pool.n_users, 0);
+	schema_release(SCOPE_POOL, &any);
+}
+END_TEST
+
+START_TEST(defaults_of_items)
+{
+	schema_defaults(SCOPE_PREFIX, &any);
+	ck_assert_int_eq(any.prefix.reads, READS_UNSET);
+	set_up();
+	schema_defaults(SCOPE_COMMAND, &any);
+	ck_assert_int_eq(any.command.first, 0);
+	ck_assert_int_eq(any.command.writes, 1);
+}
+END_TEST
+
 START_TEST(defaults_of_a_shard)
 {
 	schema_defaults(SCOPE_SHARD, &any);
@@ -77,6 +109,14 @@ START_TEST(words_are_their_enums)
 		{SCOPE_POOL, "protocol", PROTOCOL_MEMCACHED, "memcached"},
 		{SCOPE_POOL, "protocol", PROTOCOL_REDIS, "redis"},
 		{SCOPE_POOL, "multiget_errors", MULTIGET_FAIL, "fail"},
+		{SCOPE_POOL, "reads", READS_PRIMARY, "primary"},
+		{SCOPE_POOL, "reads", READS_PREFER_REPLICA, "prefer-replica"},
+		{SCOPE_POOL, "reads", READS_REPLICA, "replica"},
+		{SCOPE_PREFIX, "reads", READS_REPLICA, "replica"},
+		{SCOPE_POOL, "replica_choice", CHOICE_TURN, "turn"},
+		{SCOPE_POOL, "read_your_writes_by", IDENTITY_ADDRESS, "address"},
+		{SCOPE_POOL, "read_your_writes_by", IDENTITY_USER, "user"},
+		{SCOPE_COMMAND, "write", 1, "true"},
 		{SCOPE_POOL, "distribution", DIST_RANDOM, "random"},
 		{SCOPE_POOL, "hash", HASH_XXH3, "xxh3"},
 	};
@@ -103,13 +143,13 @@ START_TEST(rows_are_whole)
 		ck_assert_ptr_eq(schema_find(row->scope, row->path), row);
 		ck_assert_ptr_nonnull(row->help);
 		ck_assert_int_eq(row->help[strlen(row->help) - 1], '.');
-		if (row->type == SETTING_POOLS || row->type == SETTING_SHARDS)
+		if (row->type == SETTING_POOLS || row->type == SETTING_LIST)
 			continue;
 		ck_assert(row->standard != NULL || row->example != NULL);
 		if (row->standard != NULL)
 			continue; /* schema_defaults() has read it */
 		const char *text = row->example;
-		if (text[0] == '"') {
+		if (text[0] == '"' || text[0] == '[') { /* an item of a list, or its numbers */
 			snprintf(quoted, sizeof(quoted), "%.*s", (int)strlen(text) - 2, text + 1);
 			text = quoted;
 		}
@@ -163,6 +203,26 @@ static const struct {
 	{SCOPE_POOL, "retries", "0", NULL},
 	{SCOPE_POOL, "retries", "11", "from 0 to 10"},
 	{SCOPE_POOL, "connections", "65", "from 1 to 64"},
+	{SCOPE_POOL, "max_lag_bytes", "1m", NULL},
+	{SCOPE_POOL, "max_lag_bytes", "off", NULL},
+	{SCOPE_POOL, "max_lag_bytes", "0", "expected a size from 1 to 1024g, or off"},
+	{SCOPE_POOL, "clients.password", "", "it is not valid; expected a text of 1 to 4096"},
+	{SCOPE_POOL, "clients.password", "a\nb", "it is not valid; expected a text of 1 to 4096"},
+	{SCOPE_POOL, "users", "a", "expected a list of {name: NAME, "},
+	{SCOPE_USER, "commands", "", "expected a text of 1 to 250 bytes, or a list of them"},
+	{SCOPE_COMMAND, "keys", "1, 1, 1", NULL},
+	{SCOPE_COMMAND, "keys", "1 -1 2", NULL},
+	{SCOPE_COMMAND, "keys", "1000, -1000, 1000", NULL},
+	{SCOPE_COMMAND, "keys", "", NULL},
+	{SCOPE_COMMAND, "keys", "1, 1", "'1, 1' is not valid; expected [FIRST, LAST, STEP]"},
+	{SCOPE_COMMAND, "keys", "1, 1, 1, 1", "expected [FIRST, LAST, STEP]"},
+	{SCOPE_COMMAND, "keys", "0, 0, 0", "expected [FIRST, LAST, STEP]"},
+	{SCOPE_COMMAND, "keys", "2, 1, 1", "expected [FIRST, LAST, STEP]"},
+	{SCOPE_COMMAND, "keys", "1, 0, 1", "expected [FIRST, LAST, STEP]"},
+	{SCOPE_COMMAND, "keys", "1, 1, 0", "expected [FIRST, LAST, STEP]"},
+	{SCOPE_COMMAND, "keys", "1, 1, -1", "expected [FIRST, LAST, STEP]"},
+	{SCOPE_COMMAND, "keys", "1, 1001, 1", "expected [FIRST, LAST, STEP]"},
+	{SCOPE_COMMAND, "keys", "1, x, 1", "expected [FIRST, LAST, STEP]"},
 	{SCOPE_SHARD, "weight", "0", "from 1 to 1000000"},
 	{SCOPE_SHARD, "name", "", "expected a text of 1 to 512 bytes"},
 	{SCOPE_SHARD, "primary", "h:0", "expected 1 to 65535"},
@@ -223,6 +283,30 @@ START_TEST(addresses_gather)
 }
 END_TEST
 
+START_TEST(items_are_released_with_their_list)
+{
+	struct error error;
+	struct shard_spec *shards = schema_items(schema_find(SCOPE_POOL, "shards"), 2, &any);
+	struct replica_spec *replicas =
+		schema_items(schema_find(SCOPE_SHARD, "replicas"), 1, &shards[1]);
+	struct user_spec *user = schema_items(schema_find(SCOPE_POOL, "users"), 1, &any);
+	const struct setting *commands = schema_find(SCOPE_USER, "commands");
+
+	ck_assert_uint_eq(any.pool.n_shards, 2);
+	ck_assert_ptr_eq(any.pool.shards[1].replicas, replicas);
+	ck_assert_int_eq(schema_parse(schema_find(SCOPE_REPLICA, "address"), "h:1", replicas,
+				      &error),
+			 0);
+	ck_assert_int_eq(schema_parse(commands, "+read", user, &error), 0);
+	ck_assert_int_eq(schema_parse(commands, "+del", user, &error), 0);
+	ck_assert_uint_eq(user->commands.n, 2);
+	schema_release(SCOPE_POOL, &any);
+	ck_assert_ptr_null(any.pool.shards);
+	ck_assert_uint_eq(any.pool.n_shards, 0);
+	ck_assert_uint_eq(any.pool.n_users, 0);
+}
+END_TEST
+
 START_TEST(knows_its_sections)
 {
 	ck_assert(schema_is_section(SCOPE_FILE, "log"));
@@ -279,6 +363,8 @@ Suite *schema_suite(void)
 	tcase_add_checked_fixture(tc, set_up, NULL);
 	tcase_add_test(tc, defaults_of_the_file);
 	tcase_add_test(tc, defaults_of_a_pool);
+	tcase_add_test(tc, defaults_of_a_pool_of_redis);
+	tcase_add_test(tc, defaults_of_items);
 	tcase_add_test(tc, defaults_of_a_shard);
 	tcase_add_test(tc, words_are_their_enums);
 	tcase_add_test(tc, rows_are_whole);
@@ -286,6 +372,7 @@ Suite *schema_suite(void)
 	tcase_add_test(tc, a_wrong_value_leaves_the_field);
 	tcase_add_test(tc, a_long_wrong_value_is_cut_in_the_message);
 	tcase_add_test(tc, addresses_gather);
+	tcase_add_test(tc, items_are_released_with_their_list);
 	tcase_add_test(tc, knows_its_sections);
 	tcase_add_loop_test(tc, suggests_what_was_meant, 0, ARRAY_LEN(suggestions));
 	tcase_add_test(tc, lists_the_children_once_each);

@@ -9,9 +9,9 @@
 #include "core/request.h"
 
 static struct shard_spec shards[DATA_PATH_SHARDS] = {
-	{"a", "a:7000", 1},
-	{"b", "b:7001", 1},
-	{"c", "c:7002", 1},
+	{"a", "a:7000", 1, NULL, 0},
+	{"b", "b:7001", 1, NULL, 0},
+	{"c", "c:7002", 1, NULL, 0},
 };
 
 static uint32_t or_usual(uint32_t value, uint32_t usual)

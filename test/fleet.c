@@ -5,13 +5,13 @@
 #include "proto/command.h"
 
 static struct shard_spec pages_shards[] = {
-	{(char[]){"a"}, (char[]){"10.0.0.1:11211"}, 1},
-	{(char[]){"b"}, (char[]){"10.0.0.2:11211"}, 2},
-	{(char[]){FLEET_ODD_NAME}, (char[]){"10.0.0.3:11211"}, 1},
+	{(char[]){"a"}, (char[]){"10.0.0.1:11211"}, 1, NULL, 0},
+	{(char[]){"b"}, (char[]){"10.0.0.2:11211"}, 2, NULL, 0},
+	{(char[]){FLEET_ODD_NAME}, (char[]){"10.0.0.3:11211"}, 1, NULL, 0},
 };
 
 static struct shard_spec sessions_shards[] = {
-	{NULL, (char[]){"10.0.1.1:6379"}, 1},
+	{NULL, (char[]){"10.0.1.1:6379"}, 1, NULL, 0},
 };
 
 static const struct pool_spec specs[] = {

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "control/config_access.h"
 #include "control/config_check.h"
+#include "control/config_secret.h"
 #include "control/config_yaml.h"
 #include "control/schema.h"
 #include "control/source.h"
@@ -33,6 +35,8 @@ static void read_content(struct span content, struct config *config, struct find
 	tree_parse(&tree, content, findings);
 	if (tree.root != NULL) {
 		config_yaml_read(&tree, config, &fields, findings);
+		config_secrets_read(config, &fields, findings);
+		config_access_build(config, &fields, findings);
 		config_check(config, &fields, NULL, findings);
 	}
 	field_map_free(&fields);
@@ -94,7 +98,8 @@ static void add_shards(struct pool_spec *pool, const char *addresses, uint16_t p
 			       "%zu addresses; expected at most %d", n, DIST_NODES_MAX);
 		return;
 	}
-	pool->shards = alloc_zeroed(n, sizeof(pool->shards[0]));
+	(void)schema_items(schema_find(SCOPE_POOL, "shards"), n, pool);
+	pool->n_shards = 0;
 	for (size_t i = 0; i < n; i++) {
 		size_t len = strcspn(addresses, ",");
 		char *text = alloc_copy(addresses, len);
@@ -148,13 +153,9 @@ void config_free(struct config *config)
 	if (config == NULL)
 		return;
 	for (size_t i = 0; i < config->n_pools; i++) {
-		struct pool_spec *pool = &config->pools[i];
-
-		for (size_t j = 0; j < pool->n_shards; j++)
-			schema_release(SCOPE_SHARD, &pool->shards[j]);
-		free(pool->shards);
-		free(pool->name);
-		schema_release(SCOPE_POOL, pool);
+		config_access_release(&config->pools[i]);
+		free(config->pools[i].name);
+		schema_release(SCOPE_POOL, &config->pools[i]);
 	}
 	free(config->pools);
 	schema_release(SCOPE_FILE, config);

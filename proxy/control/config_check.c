@@ -3,46 +3,11 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "control/checker.h"
+#include "control/schema.h"
 #include "control/value.h"
 #include "route/endpoint.h"
 #include "route/topology.h"
-
-struct checker {
-	const struct config *config;
-	const struct field_map *fields;
-	const char *path; /* of what is not in a file */
-	struct findings *findings;
-};
-
-/* Something that must be unique: a listening address, a shard's name. */
-struct named {
-	char *name;	   /* owned */
-	const void *field; /* that it was read from */
-	size_t order;	   /* in the file */
-};
-
-static void complain(const struct checker *checker, const void *field, const char *what)
-{
-	char path[TREE_PATH_MAX];
-	const struct tree_node *node = field_map_find(checker->fields, field);
-
-	if (node != NULL)
-		findings_error(checker->findings, node->place, tree_path(node, path), "%s", what);
-	else
-		findings_error(checker->findings, (struct place){0, 0}, checker->path, "%s", what);
-}
-
-static void warn(const struct checker *checker, const void *field, const char *what)
-{
-	char path[TREE_PATH_MAX];
-	const struct tree_node *node = field_map_find(checker->fields, field);
-
-	if (node != NULL)
-		findings_warning(checker->findings, node->place, tree_path(node, path), "%s", what);
-	else
-		findings_warning(checker->findings, (struct place){0, 0}, checker->path, "%s",
-				 what);
-}
 
 /* The canonical text, for free(), of an address that was checked when it was read. */
 static char *canonical(const char *text)
@@ -54,43 +19,6 @@ static char *canonical(const char *text)
 	if (address_parse(text, 0, &address, &error) == 0)
 		address_format(&address, out);
 	return alloc_string(out);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct named *x = a, *y = b;
-	int order = strcmp(x->name, y->name);
-
-	return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
-}
-
-/* Complain of each name but the first of its kind in the file; frees v. Whether all differ. */
-static bool refuse_twice(const struct checker *checker, struct named *v, size_t n,
-			 const char *advice)
-{
-	size_t first = 0;
-	bool all_differ = true;
-
-	qsort(v, n, sizeof(v[0]), by_name);
-	for (size_t i = 1; i < n; i++) {
-		struct error error = {0};
-		char path[TREE_PATH_MAX] = "another";
-
-		if (strcmp(v[i].name, v[first].name) != 0) {
-			first = i;
-			continue;
-		}
-		const struct tree_node *node = field_map_find(checker->fields, v[first].field);
-		if (node != NULL)
-			tree_path(node, path);
-		error_set(&error, "'%s' is used by %s already; %s", v[i].name, path, advice);
-		complain(checker, v[i].field, error.text);
-		all_differ = false;
-	}
-	for (size_t i = 0; i < n; i++)
-		free(v[i].name);
-	free(v);
-	return all_differ;
 }
 
 /* Does a setting of the file's top stand behind the pools? */
@@ -122,7 +50,7 @@ static void check_listens(const struct checker *checker)
 
 		v[n++] = (struct named){canonical(config->admin_listen), field, order};
 	}
-	refuse_twice(checker, v, n, "give each an address of its own");
+	checker_differ(checker, v, n, "give each an address of its own");
 }
 
 static bool check_shard_names(const struct checker *checker, const struct pool_spec *pool)
@@ -138,27 +66,116 @@ static bool check_shard_names(const struct checker *checker, const struct pool_s
 		else if (shard->primary != NULL)
 			v[n++] = (struct named){canonical(shard->primary), &shard->primary, i};
 	}
-	return refuse_twice(checker, v, n, "give each shard a name of its own, or take one out");
+	return checker_differ(checker, v, n, "give each shard a name of its own, or take one out");
 }
 
 /* A request would go round between the proxy and itself until every limit is reached. */
-static void check_loops(const struct checker *checker, const struct pool_spec *pool)
+static void check_loop(const struct checker *checker, const struct pool_spec *pool,
+		       char *const *node, const char *what)
 {
-	for (size_t i = 0; i < pool->n_shards; i++) {
-		const char *text = pool->shards[i].primary;
-		char *primary = text != NULL ? canonical(text) : NULL;
+	char *address = *node != NULL ? canonical(*node) : NULL;
 
-		for (size_t j = 0; primary != NULL && j < pool->listen.n; j++) {
-			char *listen = canonical(pool->listen.v[j]);
+	for (size_t i = 0; address != NULL && i < pool->listen.n; i++) {
+		char *listen = canonical(pool->listen.v[i]);
 
-			if (strcmp(primary, listen) == 0)
-				complain(checker, &pool->shards[i].primary,
-					 "the pool listens at this shard's address itself; "
-					 "expected the address of a node, or another 'listen'");
-			free(listen);
-		}
-		free(primary);
+		if (strcmp(address, listen) == 0)
+			checker_error(checker, node,
+				      "the pool listens at this %s's address itself; expected the "
+				      "address of a node, or another 'listen'",
+				      what);
+		free(listen);
 	}
+	free(address);
+}
+
+/* A shard's nodes are each another, and none is the proxy. */
+static void check_nodes(const struct checker *checker, const struct pool_spec *pool,
+			const struct shard_spec *shard)
+{
+	struct named *v = alloc_zeroed(1 + shard->n_replicas, sizeof(v[0]));
+	size_t n = 0;
+
+	check_loop(checker, pool, &shard->primary, "shard");
+	if (shard->primary != NULL)
+		v[n++] = (struct named){canonical(shard->primary), &shard->primary, 0};
+	for (size_t i = 0; i < shard->n_replicas; i++) {
+		const struct replica_spec *replica = &shard->replicas[i];
+
+		check_loop(checker, pool, &replica->address, "replica");
+		if (replica->address != NULL)
+			v[n++] = (struct named){canonical(replica->address), &replica->address,
+						i + 1};
+	}
+	(void)checker_differ(checker, v, n, "give each node of a shard once");
+}
+
+static bool has_zone(const struct shard_spec *shard, const char *zone)
+{
+	for (size_t i = 0; i < shard->n_replicas; i++)
+		if (shard->replicas[i].zone != NULL && strcmp(shard->replicas[i].zone, zone) == 0)
+			return true;
+	return false;
+}
+
+static void check_replicas(const struct checker *checker, const struct pool_spec *pool)
+{
+	size_t n = 0, near = 0;
+
+	for (size_t i = 0; i < pool->n_shards; i++) {
+		check_nodes(checker, pool, &pool->shards[i]);
+		n += pool->shards[i].n_replicas;
+		near += pool->zone != NULL && has_zone(&pool->shards[i], pool->zone);
+	}
+	if (n == 0 && pool->settings.reads != READS_PRIMARY)
+		checker_warning(checker, &pool->settings.reads,
+				"no shard has replicas to read; give them 'replicas', or take this "
+				"out");
+	if (near == 0 && pool->zone != NULL)
+		checker_warning(checker, &pool->zone,
+				"no replica is in this zone; give replicas their 'zone', or take "
+				"this out");
+}
+
+/* Is a field what it is without a line in the file? */
+static bool is_standard(const struct setting *row, const void *base, const void *standards)
+{
+	size_t size = row->type == SETTING_SIZE ? sizeof(uint64_t) : sizeof(uint32_t);
+
+	return row->standard != NULL && memcmp((const char *)base + row->offset,
+					       (const char *)standards + row->offset, size) == 0;
+}
+
+/* Complain of what only Redis has, but not of a default that is spelled out. */
+static void refuse_redis(const struct checker *checker, enum setting_scope scope, const void *base,
+			 const void *standards)
+{
+	size_t n;
+	const struct setting *rows = schema_settings(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		const void *field = (const char *)base + rows[i].offset;
+
+		if (rows[i].scope == scope && rows[i].is_redis &&
+		    field_map_find(checker->fields, field) != NULL &&
+		    !is_standard(&rows[i], base, standards))
+			checker_error(checker, field, "only with 'protocol: redis'; take it out");
+	}
+}
+
+static void check_protocol(const struct checker *checker, const struct pool_spec *pool)
+{
+	struct pool_spec standard_pool = {0};
+	struct shard_spec standard_shard = {0};
+
+	if (pool->protocol != PROTOCOL_MEMCACHED)
+		return;
+	schema_defaults(SCOPE_POOL, &standard_pool);
+	schema_defaults(SCOPE_SHARD, &standard_shard);
+	refuse_redis(checker, SCOPE_POOL, pool, &standard_pool);
+	for (size_t i = 0; i < pool->n_shards; i++)
+		refuse_redis(checker, SCOPE_SHARD, &pool->shards[i], &standard_shard);
+	schema_release(SCOPE_POOL, &standard_pool);
+	schema_release(SCOPE_SHARD, &standard_shard);
 }
 
 static void check_hash(const struct checker *checker, const struct pool_spec *pool)
@@ -167,10 +184,11 @@ static void check_hash(const struct checker *checker, const struct pool_spec *po
 		dist_hash_trouble((enum dist_kind)pool->distribution, (enum hash_kind)pool->hash);
 
 	if (trouble != NULL)
-		warn(checker, &pool->hash, trouble);
+		checker_warning(checker, &pool->hash, "%s", trouble);
 	if (pool->node_string != NULL && pool->distribution != DIST_SPYMEMCACHED)
-		warn(checker, &pool->node_string,
-		     "it has no effect without 'distribution: spymemcached'; take it out");
+		checker_warning(
+			checker, &pool->node_string,
+			"it has no effect without 'distribution: spymemcached'; take it out");
 }
 
 static void check_memory(const struct checker *checker, const void *field, uint64_t bytes)
@@ -183,7 +201,7 @@ static void check_memory(const struct checker *checker, const void *field, uint6
 	error_set(&error, "%s is more than 'memory', %s; expected less, or a greater 'memory'",
 		  value_format_size(bytes, limit),
 		  value_format_size(checker->config->memory, memory));
-	complain(checker, field, error.text);
+	checker_error(checker, field, "%s", error.text);
 }
 
 /* Build the ring as the proxy would, so that what fails there is told here. */
@@ -196,7 +214,8 @@ static void check_ring(const struct checker *checker, const struct pool_spec *po
 		/* The path says which pool it is. */
 		error_set(&head, "pool %s: ", pool->name);
 		bool is_told = strncmp(error.text, head.text, strlen(head.text)) == 0;
-		complain(checker, &pool->shards, error.text + (is_told ? strlen(head.text) : 0));
+		checker_error(checker, &pool->shards, "%s",
+			      error.text + (is_told ? strlen(head.text) : 0));
 		return;
 	}
 	for (size_t i = 0; i < pool->n_shards; i++) {
@@ -204,19 +223,38 @@ static void check_ring(const struct checker *checker, const struct pool_spec *po
 		bool has_weight = field_map_find(checker->fields, &shard->weight) != NULL;
 
 		if (dist_points(topology->pools[0].dist, i) == 0)
-			warn(checker,
-			     has_weight ? (const void *)&shard->weight
-					: (const void *)&shard->primary,
-			     "the weight is so small that the shard gets no point on the ring, and "
-			     "no key; expected a greater weight, or none of this shard");
+			checker_warning(checker,
+					has_weight ? (const void *)&shard->weight
+						   : (const void *)&shard->primary,
+					"the weight is so small that the shard gets no point on "
+					"the ring, and "
+					"no key; expected a greater weight, or none of this shard");
 	}
 	topology_unref(topology);
 }
 
-static bool has_whole_shards(const struct pool_spec *pool)
+static bool is_whole_shard(const struct shard_spec *shard)
+{
+	for (size_t i = 0; i < shard->n_replicas; i++)
+		if (shard->replicas[i].address == NULL)
+			return false;
+	return shard->primary != NULL;
+}
+
+/* Is all there that a snapshot is made of? What is missing is told already. */
+static bool is_whole(const struct pool_spec *pool)
 {
 	for (size_t i = 0; i < pool->n_shards; i++)
-		if (pool->shards[i].primary == NULL)
+		if (!is_whole_shard(&pool->shards[i]))
+			return false;
+	for (size_t i = 0; i < pool->n_users; i++)
+		if (pool->users[i].name == NULL)
+			return false;
+	for (size_t i = 0; i < pool->n_prefixes; i++)
+		if (pool->prefixes[i].match == NULL)
+			return false;
+	for (size_t i = 0; i < pool->n_commands; i++)
+		if (pool->commands[i].name == NULL)
 			return false;
 	return pool->n_shards > 0;
 }
@@ -226,9 +264,10 @@ static void check_pool(const struct checker *checker, const struct pool_spec *po
 	check_hash(checker, pool);
 	check_memory(checker, &pool->settings.request, pool->settings.request);
 	check_memory(checker, &pool->settings.output, pool->settings.output);
-	check_loops(checker, pool);
+	check_protocol(checker, pool);
+	check_replicas(checker, pool);
 	bool all_differ = check_shard_names(checker, pool);
-	if (all_differ && has_whole_shards(pool))
+	if (all_differ && is_whole(pool))
 		check_ring(checker, pool);
 }
 
@@ -241,9 +280,10 @@ void config_check(const struct config *config, const struct field_map *fields, c
 	check_listens(&checker);
 	for (size_t i = 0; i < config->n_pools; i++) {
 		check_pool(&checker, &config->pools[i]);
-		endpoints += config->pools[i].n_shards;
+		for (size_t j = 0; j < config->pools[i].n_shards; j++)
+			endpoints += 1 + config->pools[i].shards[j].n_replicas;
 	}
 	if (endpoints > UINT16_MAX)
-		complain(&checker, &config->pools,
-			 "more than 65535 shards in all pools; run several processes");
+		checker_error(&checker, &config->pools,
+			      "more than 65535 nodes in all pools; run several processes");
 }

@@ -92,9 +92,9 @@ static void read_scalar(struct reader *reader, const struct tree_node *node,
 		refuse(reader, node, error.text);
 }
 
-/* The addresses move while their list grows, so they are remembered by its end. */
-static void read_addresses(struct reader *reader, const struct tree_node *node,
-			   const struct setting *setting, void *base)
+/* The list's array moves while it grows, so items are remembered by their text. */
+static void read_texts(struct reader *reader, const struct tree_node *node,
+		       const struct setting *setting, void *base)
 {
 	const struct string_list *list =
 		(const struct string_list *)(const void *)((char *)base + setting->offset);
@@ -156,28 +156,60 @@ static void require_keys(struct reader *reader, const struct tree_node *map,
 	}
 }
 
+/* The numbers of a list as one text: the row knows how many there are. */
+static void read_keys(struct reader *reader, const struct tree_node *node,
+		      const struct setting *setting, void *base)
+{
+	struct text text = {0};
+	struct error error;
+	bool is_list = node->kind == TREE_LIST;
+
+	text_puts(&text, "");
+	for (const struct tree_node *item = node->first; is_list && item != NULL;
+	     item = item->next) {
+		is_list = item->kind == TREE_SCALAR && !tree_is_null(item);
+		if (is_list)
+			text_printf(&text, "%s%s", text.len > 0 ? ", " : "", item->text);
+	}
+	if (!is_list)
+		refuse_type(reader, node, setting);
+	else if (schema_parse(setting, text.p, base, &error) != 0)
+		refuse(reader, node, error.text);
+	text_free(&text);
+}
+
 static void read_pools(struct reader *reader, const struct tree_node *node);
-static void read_shards(struct reader *reader, const struct tree_node *node,
-			struct pool_spec *pool);
+static void read_list(struct reader *reader, const struct tree_node *node,
+		      const struct setting *setting, void *base);
 
 /* Of a key that is given twice, which is an error already, the first counts. */
 static void read_setting(struct reader *reader, const struct tree_node *node,
 			 const struct setting *setting, void *base)
 {
-	bool gathers = setting->type == SETTING_POOLS || setting->type == SETTING_SHARDS ||
-		       setting->type == SETTING_ADDRESSES;
+	bool gathers = setting->type == SETTING_POOLS || setting->type == SETTING_LIST ||
+		       setting->type == SETTING_ADDRESSES || setting->type == SETTING_TEXTS;
 
-	if (gathers && tree_get(node->parent, node->key) != node)
+	if (gathers && node->key != NULL && tree_get(node->parent, node->key) != node)
 		return;
 	remember(reader->fields, (char *)base + setting->offset, node);
-	if (setting->type == SETTING_POOLS)
+	switch (setting->type) {
+	case SETTING_POOLS:
 		read_pools(reader, node);
-	else if (setting->type == SETTING_SHARDS)
-		read_shards(reader, node, base);
-	else if (setting->type == SETTING_ADDRESSES)
-		read_addresses(reader, node, setting, base);
-	else
+		break;
+	case SETTING_LIST:
+		read_list(reader, node, setting, base);
+		break;
+	case SETTING_ADDRESSES:
+	case SETTING_TEXTS:
+		read_texts(reader, node, setting, base);
+		break;
+	case SETTING_KEYS:
+		read_keys(reader, node, setting, base);
+		break;
+	default:
 		read_scalar(reader, node, setting, base);
+		break;
+	}
 }
 
 static void read_section(struct reader *reader, const struct tree_node *node, struct target target);
@@ -209,14 +241,17 @@ static void read_section(struct reader *reader, const struct tree_node *node, st
 	struct text expected = {0};
 
 	snprintf(prefix, sizeof(prefix), "%s.", node->key);
-	if (node->kind == TREE_MAP) {
+	if (node->kind == TREE_MAP && node->n > 0) {
 		for (const struct tree_node *key = node->first; key != NULL; key = key->next)
 			read_key(reader, key, target, prefix);
 		return;
 	}
-	text_puts(&expected, "a map of ");
+	text_puts(&expected, node->kind == TREE_MAP ? "no keys; expected some of " : "a map of ");
 	schema_children(target.scope, prefix, &expected);
-	refuse_kind(reader, node, expected.p);
+	if (node->kind == TREE_MAP)
+		refuse(reader, node, expected.p);
+	else
+		refuse_kind(reader, node, expected.p);
 	text_free(&expected);
 }
 
@@ -274,37 +309,44 @@ static void read_pools(struct reader *reader, const struct tree_node *node)
 		read_pool(reader, pool, &config->pools[pool->index]);
 }
 
-static void read_shard(struct reader *reader, const struct tree_node *node,
-		       struct shard_spec *shard)
+/* An item that is no map stands for one with a single key. */
+static void read_item(struct reader *reader, const struct tree_node *node,
+		      const struct setting *setting, void *item)
 {
-	const struct setting *primary = schema_find(SCOPE_SHARD, "primary");
+	const struct setting_items *items = &setting->items;
 
-	schema_defaults(SCOPE_SHARD, shard);
+	schema_defaults(items->scope, item);
 	if (node->kind == TREE_MAP)
-		read_map(reader, node, (struct target){SCOPE_SHARD, shard});
-	else if (node->kind == TREE_SCALAR && !tree_is_null(node))
-		read_setting(reader, node, primary, shard);
+		read_map(reader, node, (struct target){items->scope, item});
+	else if (node->kind == TREE_SCALAR && !tree_is_null(node) && items->plain != NULL)
+		read_setting(reader, node, schema_find(items->scope, items->plain), item);
 	else
-		refuse_kind(reader, node,
-			    "HOST:PORT or {name: NAME, primary: HOST:PORT, weight: N}");
+		refuse_kind(reader, node, items->form);
 }
 
-static void read_shards(struct reader *reader, const struct tree_node *node, struct pool_spec *pool)
+static void read_list(struct reader *reader, const struct tree_node *node,
+		      const struct setting *setting, void *base)
 {
+	struct error error = {0};
+
 	if (node->kind != TREE_LIST) {
-		refuse_type(reader, node, schema_find(SCOPE_POOL, "shards"));
+		refuse_type(reader, node, setting);
 		return;
 	}
-	if (node->n == 0 || node->n > DIST_NODES_MAX) {
-		refuse(reader, node,
-		       node->n == 0 ? "no shards; expected at least one '- HOST:PORT'"
-				    : "more than 4096 shards; expected 1 to 4096");
+	if (node->n < setting->min || node->n > setting->max) {
+		if (node->n == 0)
+			error_set(&error, "no %s; expected at least one %s", setting->path,
+				  setting->items.form);
+		else
+			error_set(&error, "more than %llu %s; expected 1 to %llu",
+				  (unsigned long long)setting->max, setting->path,
+				  (unsigned long long)setting->max);
+		refuse(reader, node, error.text);
 		return;
 	}
-	pool->shards = alloc_zeroed(node->n, sizeof(pool->shards[0]));
-	pool->n_shards = node->n;
+	char *items = schema_items(setting, node->n, base);
 	for (const struct tree_node *item = node->first; item != NULL; item = item->next)
-		read_shard(reader, item, &pool->shards[item->index]);
+		read_item(reader, item, setting, items + item->index * setting->items.size);
 }
 
 void config_yaml_read(const struct tree *tree, struct config *config, struct field_map *fields,

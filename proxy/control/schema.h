@@ -16,11 +16,17 @@
 #include "base/error.h"
 #include "base/text.h"
 
+#define SECRET_MAX 4096 /* bytes of a password */
+
 /* Which struct a setting is written to. */
 enum setting_scope {
-	SCOPE_FILE,  /* struct config: the file's top */
-	SCOPE_POOL,  /* struct pool_spec: below pools.NAME */
-	SCOPE_SHARD, /* struct shard_spec: an item of a pool's shards */
+	SCOPE_FILE,    /* struct config: the file's top */
+	SCOPE_POOL,    /* struct pool_spec: below pools.NAME */
+	SCOPE_SHARD,   /* struct shard_spec: an item of a pool's shards */
+	SCOPE_REPLICA, /* struct replica_spec: an item of a shard's replicas */
+	SCOPE_USER,    /* struct user_spec: an item of a pool's users */
+	SCOPE_PREFIX,  /* struct prefix_spec: an item of a pool's prefixes */
+	SCOPE_COMMAND, /* struct command_spec: an item of a pool's commands */
 	SCOPE_COUNT
 };
 
@@ -34,20 +40,34 @@ enum setting_type {
 	SETTING_TAG,	   /* char *, owned; two ASCII characters */
 	SETTING_ADDRESS,   /* char *, owned; HOST:PORT or unix:PATH */
 	SETTING_ADDRESSES, /* struct string_list, owned: one address or a list */
-	SETTING_SHARDS,	   /* the list of shards of a pool */
+	SETTING_TEXTS,	   /* struct string_list, owned: one text or a list */
+	SETTING_KEYS,	   /* int[3]: first, last and step of a command's keys */
+	SETTING_LIST,	   /* a pointer to structs, owned: a list of maps */
 	SETTING_POOLS	   /* the map of pools */
+};
+
+/* Of a SETTING_LIST: what its items are. */
+struct setting_items {
+	enum setting_scope scope; /* of the keys of an item */
+	size_t size;		  /* of an item's struct */
+	size_t count_offset;	  /* of the size_t beside the pointer */
+	const char *plain;	  /* the key that an item which is no map stands for; or NULL */
+	const char *form;	  /* what an item looks like, for people */
 };
 
 struct setting {
 	enum setting_scope scope;
 	const char *path; /* below its scope: "timeouts.connect" */
 	enum setting_type type;
-	size_t offset;		       /* of the field in the scope's struct */
-	uint64_t min, max;	       /* in the field's unit; of a text its length in bytes */
+	size_t offset;	   /* of the field in the scope's struct */
+	uint64_t min, max; /* in the field's unit; of texts in bytes; of a list in items */
 	const char *(*word)(size_t i); /* of a SETTING_WORD: its words, then NULL */
 	int unset;		       /* of a SETTING_WORD without a default */
 	const char *zero;	       /* the word for 0: "auto", "off"; or NULL */
+	struct setting_items items;    /* of a SETTING_LIST */
 	bool is_required;
+	bool is_secret;	      /* no message may repeat its value */
+	bool is_redis;	      /* means something to the protocol redis alone */
 	const char *standard; /* the default, as text; NULL: none */
 	const char *example;  /* for one without a default */
 	const char *help;     /* what it does, as sentences */
@@ -77,8 +97,8 @@ const char *schema_prefix(enum setting_scope scope);
 void schema_defaults(enum setting_scope scope, void *base);
 
 /*
- * Read `text` as the row's type to its field in *base; of a SETTING_ADDRESSES it is one more
- * item. 0, or -1 with "what is wrong; what is expected" in `error` and the field untouched.
+ * Read `text` as the row's type to its field in *base; of a SETTING_ADDRESSES or SETTING_TEXTS it
+ * is one more item; of SETTING_KEYS all three numbers with blanks or commas between. 0, or -1 with "what is wrong; what is expected" in `error` and the field untouched.
  */
 NODISCARD int schema_parse(const struct setting *setting, const char *text, void *base,
 			   struct error *error);
@@ -86,7 +106,10 @@ NODISCARD int schema_parse(const struct setting *setting, const char *text, void
 /* Append what the row's text may be: "a duration from 1ms to 1h, as 250ms". */
 void schema_expects(const struct setting *setting, struct text *out);
 
-/* Free what the rows of a scope own in *base. */
+/* Make room for n zeroed items of a SETTING_LIST in *base, and count them. Returns the first. */
+void *schema_items(const struct setting *setting, size_t n, void *base);
+
+/* Free what the rows of a scope own in *base, the items of lists with all of theirs. */
 void schema_release(enum setting_scope scope, void *base);
 
 #endif

@@ -7,9 +7,55 @@
 
 #define HOUR_MS 3600000
 
-#define OF_FILE(field)	.scope = SCOPE_FILE, .offset = offsetof(struct config, field)
-#define OF_POOL(field)	.scope = SCOPE_POOL, .offset = offsetof(struct pool_spec, field)
+#define TEXT_MAX     250  /* bytes of a name, a prefix, a path */
+#define REPLICAS_MAX 32	  /* of a shard */
+#define USERS_MAX    1000 /* of a pool; one is found by looking at each */
+#define PREFIXES_MAX 100  /* of a pool; each key is held against them in turn */
+#define COMMANDS_MAX 1000 /* of a pool */
+
+#define OF_FILE(field) .scope = SCOPE_FILE, .offset = offsetof(struct config, field)
+#define OF_POOL(field) .scope = SCOPE_POOL, .offset = offsetof(struct pool_spec, field)
+#define OF_POOL_REDIS(field)                                                                       \
+	.scope = SCOPE_POOL, .offset = offsetof(struct pool_spec, field), .is_redis = true
 #define OF_SHARD(field) .scope = SCOPE_SHARD, .offset = offsetof(struct shard_spec, field)
+#define OF_REPLICA(field)                                                                          \
+	.scope = SCOPE_REPLICA, .offset = offsetof(struct replica_spec, field), .is_redis = true
+#define OF_USER(field)                                                                             \
+	.scope = SCOPE_USER, .offset = offsetof(struct user_spec, field), .is_redis = true
+#define OF_PREFIX(field)                                                                           \
+	.scope = SCOPE_PREFIX, .offset = offsetof(struct prefix_spec, field), .is_redis = true
+#define OF_COMMAND(field)                                                                          \
+	.scope = SCOPE_COMMAND, .offset = offsetof(struct command_spec, field), .is_redis = true
+
+/* What the items of a list are: of which scope and struct, and where their number stands. */
+#define ITEMS(scope, item, outer, count) scope, sizeof(struct item), offsetof(struct outer, count)
+
+/* The three ways to give a password; `whose` ends the sentence. */
+#define PASSWORD(OF, field, section, whose)                                                        \
+	{OF(field.text),                                                                           \
+	 .path = section "password",                                                               \
+	 .type = SETTING_TEXT,                                                                     \
+	 .min = 1,                                                                                 \
+	 .max = SECRET_MAX,                                                                        \
+	 .is_secret = true,                                                                        \
+	 .example = "\"a long one\"",                                                              \
+	 .help = "The password " whose ". One of the two keys below keeps it out of this file."},  \
+		{OF(field.env),                                                                    \
+		 .path = section "password_env",                                                   \
+		 .type = SETTING_TEXT,                                                             \
+		 .min = 1,                                                                         \
+		 .max = TEXT_MAX,                                                                  \
+		 .is_secret = true,                                                                \
+		 .example = "SLIPRING_PASSWORD",                                                   \
+		 .help = "The variable of the environment that holds the password."},              \
+	{                                                                                          \
+		OF(field.file), .path = section "password_file", .type = SETTING_TEXT, .min = 1,   \
+				.max = TEXT_MAX, .is_secret = true,                                \
+				.example = "/run/secrets/slipring",                                \
+				.help = "The file that holds the password and nothing else; a "    \
+					"line end behind it is cut. "                              \
+					"It is read with the settings."                            \
+	}
 
 /* The words of each SETTING_WORD stand in the order of its enum. */
 
@@ -51,6 +97,34 @@ static const char *hash_word(size_t i)
 	return i < HASH_COUNT ? hash_name((enum hash_kind)i) : NULL;
 }
 
+static const char *reads_word(size_t i)
+{
+	static const char *const words[] = {"primary", "prefer-replica", "replica"};
+
+	return i < ARRAY_LEN(words) ? words[i] : NULL;
+}
+
+static const char *choice_word(size_t i)
+{
+	static const char *const words[] = {"latency", "turn"};
+
+	return i < ARRAY_LEN(words) ? words[i] : NULL;
+}
+
+static const char *identity_word(size_t i)
+{
+	static const char *const words[] = {"connection", "address", "user"};
+
+	return i < ARRAY_LEN(words) ? words[i] : NULL;
+}
+
+static const char *bool_word(size_t i)
+{
+	static const char *const words[] = {"false", "true"};
+
+	return i < ARRAY_LEN(words) ? words[i] : NULL;
+}
+
 static const struct setting settings[] = {
 	{OF_FILE(workers), .path = "workers", .type = SETTING_NUMBER, .min = 1, .max = 256,
 	 .zero = "auto", .standard = "auto",
@@ -76,9 +150,10 @@ static const struct setting settings[] = {
 		 "of shards and the addresses that it is served at."},
 
 	{OF_POOL(protocol), .path = "protocol", .type = SETTING_WORD, .word = protocol_word,
-	 .is_required = true, .example = "memcached", .help = "What the pool's nodes speak."},
+	 .unset = -1, .is_required = true, .example = "memcached",
+	 .help = "What the pool's nodes speak."},
 	{OF_POOL(listen), .path = "listen", .type = SETTING_ADDRESSES, .is_required = true,
-	 .example = "127.0.0.1:11211",
+	 .example = "127.0.0.1:6379",
 	 .help = "Where clients connect: HOST:PORT or unix:PATH, or a list of them."},
 	{OF_POOL(distribution), .path = "distribution", .type = SETTING_WORD,
 	 .word = distribution_word, .standard = "ketama",
@@ -123,6 +198,10 @@ static const struct setting settings[] = {
 	{OF_POOL(settings.in_flight), .path = "limits.in_flight", .type = SETTING_NUMBER, .min = 1,
 	 .max = 1000000, .standard = "4096",
 	 .help = "Requests of one client that wait for replies before reading from it pauses."},
+	{OF_POOL(settings.leases), .path = "limits.leases", .type = SETTING_NUMBER, .min = 1,
+	 .max = 100000, .standard = "1000", .is_redis = true,
+	 .help = "Connections from each worker to each node that clients may hold for themselves, "
+		 "while they are in a transaction or wait in a blocking command."},
 	{OF_POOL(settings.connections), .path = "connections", .type = SETTING_NUMBER, .min = 1,
 	 .max = 64, .standard = "1", .help = "Connections from each worker to each node."},
 	{OF_POOL(settings.retries), .path = "retries", .type = SETTING_NUMBER, .min = 0, .max = 10,
@@ -133,7 +212,68 @@ static const struct setting settings[] = {
 	 .word = multiget_word, .standard = "partial",
 	 .help = "What a dead shard means in a multi-get: an error or a miss for its keys alone "
 		 "(partial), or one error for all (fail)."},
-	{OF_POOL(shards), .path = "shards", .type = SETTING_SHARDS, .is_required = true,
+	{OF_POOL(settings.reads), .path = "reads", .type = SETTING_WORD, .word = reads_word,
+	 .standard = "primary", .is_redis = true,
+	 .help = "Where commands that only read may go: to the shard's primary, to a replica and "
+		 "to "
+		 "the primary where none will do (prefer-replica), or to replicas alone. A replica "
+		 "may answer with what was true a moment ago."},
+	{OF_POOL(settings.replica_choice), .path = "replica_choice", .type = SETTING_WORD,
+	 .word = choice_word, .standard = "latency", .is_redis = true,
+	 .help = "Which of several replicas is read: the one that answers soonest (latency), or "
+		 "one "
+		 "after the other (turn). Those in this proxy's zone come first."},
+	{OF_POOL(zone), .path = "zone", .type = SETTING_TEXT, .min = 1, .max = TEXT_MAX,
+	 .is_redis = true, .example = "us-east-1b",
+	 .help = "Where this proxy is: replicas of the same zone are read first."},
+	{OF_POOL(settings.max_lag_bytes), .path = "max_lag_bytes", .type = SETTING_SIZE, .min = 1,
+	 .max = 1024 * GIB, .zero = "off", .standard = "off", .is_redis = true,
+	 .help = "How many bytes of replication a replica may be behind its primary and still be "
+		 "read, as 1m. off: however many."},
+	{OF_POOL(settings.read_your_writes_ms), .path = "read_your_writes",
+	 .type = SETTING_DURATION, .min = 1, .max = HOUR_MS, .zero = "off", .standard = "off",
+	 .is_redis = true,
+	 .help = "For how long after a client wrote a key its reads of that key go to the "
+		 "primary."},
+	{OF_POOL(settings.identity), .path = "read_your_writes_by", .type = SETTING_WORD,
+	 .word = identity_word, .standard = "connection", .is_redis = true,
+	 .help = "What makes a reader the client that wrote: the same connection, the same "
+		 "address, "
+		 "or the same user."},
+	{OF_POOL(settings.health_every_ms), .path = "health.every", .type = SETTING_DURATION,
+	 .min = 10, .max = HOUR_MS, .standard = "250ms", .is_redis = true,
+	 .help = "How often each worker asks the nodes of a pool that reads replicas how far their "
+		 "replication has come."},
+	{OF_POOL(settings.health_timeout_ms), .path = "health.timeout", .type = SETTING_DURATION,
+	 .min = 1, .max = HOUR_MS, .standard = "500ms", .is_redis = true,
+	 .help = "How long a node may take to answer that."},
+	{OF_POOL(credentials.name), .path = "credentials.username", .type = SETTING_TEXT, .min = 1,
+	 .max = TEXT_MAX, .is_redis = true, .example = "app",
+	 .help = "The user that the proxy is at the nodes. Without it, and with a password, the "
+		 "default user."},
+	PASSWORD(OF_POOL_REDIS, credentials.password, "credentials.", "that the nodes ask for"),
+	PASSWORD(OF_POOL_REDIS, clients_password, "clients.",
+		 "that clients are asked for, as the user 'default'"),
+	{OF_POOL(users), .path = "users", .type = SETTING_LIST, .min = 1, .max = USERS_MAX,
+	 .is_redis = true,
+	 .items = {ITEMS(SCOPE_USER, user_spec, pool_spec, n_users), NULL,
+		   "{name: NAME, password: TEXT, commands: [+read], prefixes: [TEXT]}"},
+	 .help = "Clients that say who they are, by AUTH or HELLO, and what each of them may do."},
+	{OF_POOL(prefixes), .path = "prefixes", .type = SETTING_LIST, .min = 1, .max = PREFIXES_MAX,
+	 .is_redis = true,
+	 .items = {ITEMS(SCOPE_PREFIX, prefix_spec, pool_spec, n_prefixes), NULL,
+		   "{match: TEXT, reads: primary, refuse: [NAME]}"},
+	 .help = "What holds for keys by how they begin. Of those that fit a key the longest "
+		 "counts."},
+	{OF_POOL(commands), .path = "commands", .type = SETTING_LIST, .min = 1, .max = COMMANDS_MAX,
+	 .is_redis = true,
+	 .items = {ITEMS(SCOPE_COMMAND, command_spec, pool_spec, n_commands), NULL,
+		   "{name: NAME, keys: [1, 1, 1], write: true}"},
+	 .help = "Commands of the nodes' modules, which the proxy does not know by itself."},
+	{OF_POOL(shards), .path = "shards", .type = SETTING_LIST, .min = 1, .max = DIST_NODES_MAX,
+	 .is_required = true, .example = "redis-b.internal:6379",
+	 .items = {ITEMS(SCOPE_SHARD, shard_spec, pool_spec, n_shards), "primary",
+		   "HOST:PORT or {name: NAME, primary: HOST:PORT, weight: N}"},
 	 .help = "The shards, in order: each an address, or a map with the keys below."},
 
 	{OF_SHARD(name), .path = "name", .type = SETTING_TEXT, .min = 1, .max = DIST_LABEL_MAX,
@@ -141,10 +281,57 @@ static const struct setting settings[] = {
 	 .help = "The shard's name. It decides where the shard sits on the ring, so that its "
 		 "address may change and no key moves. Without it the address is the name."},
 	{OF_SHARD(primary), .path = "primary", .type = SETTING_ADDRESS, .is_required = true,
-	 .example = "cache-1.internal:11211",
-	 .help = "The node's address: HOST:PORT or unix:PATH."},
+	 .example = "redis-a.internal:6379", .help = "The node's address: HOST:PORT or unix:PATH."},
 	{OF_SHARD(weight), .path = "weight", .type = SETTING_NUMBER, .min = 1, .max = 1000000,
 	 .standard = "1", .help = "The shard's part of the keys relative to the others'."},
+	{OF_SHARD(replicas), .path = "replicas", .type = SETTING_LIST, .min = 1,
+	 .max = REPLICAS_MAX, .is_redis = true, .example = "redis-a-ro.internal:6379",
+	 .items = {ITEMS(SCOPE_REPLICA, replica_spec, shard_spec, n_replicas), "address",
+		   "HOST:PORT or {address: HOST:PORT, zone: TEXT}"},
+	 .help = "Nodes that follow the primary and are read where 'reads' says so: each an "
+		 "address, "
+		 "or a map with the keys below."},
+
+	{OF_REPLICA(address), .path = "address", .type = SETTING_ADDRESS, .is_required = true,
+	 .example = "redis-a-ro2.internal:6379",
+	 .help = "The replica's address: HOST:PORT or unix:PATH."},
+	{OF_REPLICA(zone), .path = "zone", .type = SETTING_TEXT, .min = 1, .max = TEXT_MAX,
+	 .example = "us-east-1b", .help = "Where the replica is."},
+
+	{OF_USER(name), .path = "name", .type = SETTING_TEXT, .min = 1, .max = TEXT_MAX,
+	 .is_required = true, .example = "reports", .help = "Who the client says it is."},
+	PASSWORD(OF_USER, password, "", "of the user; without one of these three keys any will do"),
+	{OF_USER(commands), .path = "commands", .type = SETTING_TEXTS, .min = 1, .max = TEXT_MAX,
+	 .example = "[+read, \"-@dangerous\"]",
+	 .help = "What the user may run, from nothing on, in order: + allows, - takes away. Behind "
+		 "the sign: all, read, write, a @CATEGORY of Redis' access lists, a command, or "
+		 "one "
+		 "of its subcommands as config|get. Without it, everything. What any connection "
+		 "needs, as PING, is always allowed."},
+	{OF_USER(prefixes), .path = "prefixes", .type = SETTING_TEXTS, .min = 1, .max = TEXT_MAX,
+	 .example = "[\"app1:\"]",
+	 .help = "How the keys that the user may name begin. Without it, any key."},
+
+	{OF_PREFIX(match), .path = "match", .type = SETTING_TEXT, .min = 1, .max = TEXT_MAX,
+	 .is_required = true, .example = "\"lock:\"", .help = "How the keys begin."},
+	{OF_PREFIX(reads), .path = "reads", .type = SETTING_WORD, .word = reads_word,
+	 .unset = READS_UNSET, .example = "primary",
+	 .help = "Where reads of these keys may go. Without it, as the pool's."},
+	{OF_PREFIX(refuse), .path = "refuse", .type = SETTING_TEXTS, .min = 1, .max = TEXT_MAX,
+	 .example = "[del, \"@dangerous\"]",
+	 .help = "What nobody may do to these keys: a command, one of its subcommands as "
+		 "object|freq, a @CATEGORY, read or write."},
+
+	{OF_COMMAND(name), .path = "name", .type = SETTING_TEXT, .min = 1, .max = 64,
+	 .is_required = true, .example = "BF.ADD", .help = "The command's name, in any case."},
+	{OF_COMMAND(first), .path = "keys", .type = SETTING_KEYS, .example = "[1, 1, 1]",
+	 .help = "Where its keys are among the arguments, as in COMMAND's reply: the first, the "
+		 "last "
+		 "(-1 is the last argument), and the step between them. Without it, it has none."},
+	{OF_COMMAND(writes), .path = "write", .type = SETTING_WORD, .word = bool_word,
+	 .standard = "true",
+	 .help = "Whether it may change data: then it goes to the primary and is never sent "
+		 "twice."},
 };
 
 const struct setting *schema_settings(size_t *n)

@@ -190,7 +190,7 @@ static void on_value(struct builder *builder, const yaml_event_t *event)
 		builder->at = node;
 		if (++builder->depth <= TREE_DEPTH_MAX)
 			return;
-		refuse_event(builder, event, "nested too deeply; the settings need 6 levels");
+		refuse_event(builder, event, "nested too deeply; the settings need 7 levels");
 		builder->is_over = true;
 	}
 }

@@ -15,7 +15,7 @@
 #include "base/span.h"
 #include "control/findings.h"
 
-#define TREE_DEPTH_MAX 16  /* levels of nesting; the schema needs 6 */
+#define TREE_DEPTH_MAX 16  /* levels of nesting; the schema needs 7 */
 #define TREE_PATH_MAX  320 /* bytes of a dotted path; longer ones are cut */
 
 enum tree_kind {

@@ -107,6 +107,9 @@ const struct command *mc_command_find(struct span name);
  */
 const struct command *resp_command_resolve(const struct command *container, struct span sub);
 
+/* The name of a bit of `categories`, as "admin"; NULL past the last. */
+const char *resp_category_name(uint32_t bit);
+
 /* The whole table, in id order. */
 const struct command *resp_command_table(size_t *n);
 const struct command *mc_command_table(size_t *n);

@@ -310,8 +310,10 @@ struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_
 	struct topology *topology = alloc_zeroed(1, sizeof(*topology));
 	size_t endpoints = 0;
 
+	/* A pool of more shards than may be is refused below, before they are looked at. */
 	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < specs[i].n_shards; j++)
+		for (size_t j = 0; specs[i].n_shards <= DIST_NODES_MAX && j < specs[i].n_shards;
+		     j++)
 			endpoints += 1 + specs[i].shards[j].n_replicas;
 	if (n > UINT16_MAX || endpoints > UINT16_MAX) {
 		(void)error_set(

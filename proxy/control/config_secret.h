@@ -1,0 +1,18 @@
+/*
+ * config_secret.h - passwords from the environment and from files.
+ * Layer: control. Includes: config_yaml.
+ */
+#ifndef CONTROL_CONFIG_SECRET_H
+#define CONTROL_CONFIG_SECRET_H
+
+#include "control/config_yaml.h"
+
+/*
+ * Put the password of each secret of a config into its `text`, wherever it comes from. Errors are
+ * added where there is more than one source, where a source has none, and where a name has no
+ * password; none of them repeats a value. Reads files and the environment.
+ */
+void config_secrets_read(struct config *config, const struct field_map *fields,
+			 struct findings *findings);
+
+#endif

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "control/admin_http.h"
 #include "control/view.h"
+#include "core/scripts.h"
 #include "io/listener.h"
 #include "io/mailbox.h"
 #include "serve/worker.h"
@@ -43,6 +44,7 @@ struct control {
 	struct door *doors; /* by pool */
 	struct admin *admin;
 	struct view view;
+	struct scripts *scripts;
 	struct timer *grace;
 	struct signal_watch *signals[3];
 };
@@ -203,6 +205,7 @@ static void start_workers(struct control *control)
 			.all_stats = control->stats,
 			.worker = w,
 			.n_workers = control->n_workers,
+			.scripts = control->scripts,
 			.memory = control->config->memory / control->n_workers,
 		};
 
@@ -258,6 +261,7 @@ static void init(struct control *control)
 	control->stats = alloc_zeroed((size_t)n + 1, sizeof(struct stats *));
 	for (uint16_t w = 0; w <= n; w++)
 		control->stats[w] = stats_new(control->topology);
+	control->scripts = scripts_new();
 	control->workers = alloc_zeroed(n, sizeof(struct worker *));
 	control->doors = alloc_zeroed(control->topology->n_pools, sizeof(*control->doors));
 	for (uint16_t p = 0; p < control->topology->n_pools; p++)
@@ -291,6 +295,7 @@ static void fini(struct control *control)
 	for (uint16_t p = 0; p < control->topology->n_pools; p++)
 		free(control->doors[p].opened);
 	free(control->doors);
+	scripts_free(control->scripts);
 	free(control->stats);
 	free(control->workers);
 	free(control->entrances);

@@ -18,6 +18,7 @@
 #include "route/topology.h"
 
 struct connset;
+struct scripts;
 
 /* What a connection to a server is set to: calls of different kinds cannot share one. */
 struct conn_kind {
@@ -37,6 +38,8 @@ struct engine {
 	struct stats *const *all_stats; /* every worker's, to read; n_workers of them */
 	uint16_t worker, n_workers;
 	struct connset *connsets; /* by endpoint id */
+	struct command **modules; /* by pool: rows of its own commands, or NULL */
+	struct scripts *scripts;  /* of all workers; NULL: none are remembered */
 	uint64_t started_us;
 
 	/* Scratch, valid until the next command is parsed; grown, never shrunk. */
@@ -55,7 +58,8 @@ struct engine_setup {
 	struct topology *topology; /* it takes a reference */
 	struct stats *const *all_stats;
 	uint16_t worker, n_workers;
-	uint64_t memory; /* bytes of chunks */
+	uint64_t memory;	 /* bytes of chunks */
+	struct scripts *scripts; /* shared by all workers, or NULL */
 	uint64_t seed;
 };
 

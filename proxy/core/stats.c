@@ -49,6 +49,7 @@ struct stats *stats_new(const struct topology *topology)
 			resp_command_table(&pool->n_commands);
 		else
 			mc_command_table(&pool->n_commands);
+		pool->n_commands += topology->pools[i].n_commands;
 		pool->commands = must_alloc(pool->n_commands, sizeof(*pool->commands));
 	}
 	return stats;

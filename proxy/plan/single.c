@@ -2,6 +2,7 @@
 #include "core/reads.h"
 #include "core/retry.h"
 #include "plan/plan.h"
+#include "plan/script.h"
 #include "plan/transaction.h"
 
 struct upstream *plan_lease(const struct request *request, const struct shard *shard)
@@ -84,6 +85,8 @@ static void single_done(struct call *call, enum call_result result)
 	char text[CALL_TEXT_MAX];
 
 	if (plan_elsewhere(call, result))
+		return;
+	if (unlikely(call->is_error && (request->command->flags & CMD_SCRIPT)) && script_cure(call))
 		return;
 	if (likely(result == CALL_REPLY)) {
 		chain_move(&engine->chunks, &request->reply, &call->reply);

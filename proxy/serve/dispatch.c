@@ -4,16 +4,20 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "core/modules.h"
 #include "core/observe.h"
 #include "plan/pinned.h"
 #include "plan/pubsub.h"
 #include "plan/scan.h"
+#include "plan/script.h"
 #include "plan/transaction.h"
 #include "proto/resp_request.h"
+#include "proto/resp_write.h"
 #include "serve/admit.h"
 #include "serve/local.h"
 
-#define ECHO_MAX 128 /* bytes of a client's own words in an error, as redis-server's */
+#define INFO_WORDS_MAX 64
+#define ECHO_MAX       128 /* bytes of a client's own words in an error, as redis-server's */
 
 struct request *dispatch_request(struct client *client, const struct command *command,
 				 const struct request_events *events)
@@ -145,6 +149,8 @@ static void start_keyed(struct client *client, struct request *request,
 	}
 	if (shard == NULL)
 		return;
+	if (unlikely(row->flags & CMD_SCRIPT))
+		script_note(request, command);
 	if (unlikely((row->flags & CMD_BLOCKING) &&
 		     resp_request_blocks(command->parsed, command->start)))
 		blocking_start(request, command, shard);
@@ -212,11 +218,39 @@ static void start_session(struct client *client, struct request *request,
 	transaction_run(request, command, shard);
 }
 
+/* INFO shard:NAME SECTION...: the INFO of that shard alone. True if it was asked for. */
+static bool asks_one_shard(struct request *request, const struct command_bytes *command)
+{
+	struct span words[INFO_WORDS_MAX] = {span_of("INFO")}, asked;
+	const struct parsed *p = command->parsed;
+	const struct pool *pool = request->pool;
+	uint32_t n = p->args->n;
+
+	if (n < 2 || n > INFO_WORDS_MAX ||
+	    !span_starts_with(parsed_arg(p, command->start, 1), span_of("shard:")))
+		return false;
+	asked = span_skip(parsed_arg(p, command->start, 1), strlen("shard:"));
+	for (uint32_t i = 2; i < n; i++)
+		words[i - 1] = parsed_arg(p, command->start, i);
+	for (uint16_t i = 0; i < pool->n_shards; i++) {
+		if (!span_equal_str(asked, pool->shards[i].name))
+			continue;
+		resp_write_command(&request->engine->chunks, &request->first.bytes, words, n - 1);
+		single_start(request, &pool->shards[i], 1);
+		return true;
+	}
+	reject(request, span_of("-ERR slipring: the pool has no shard of that name"));
+	return true;
+}
+
 static void start_all(struct client *client, struct request *request,
 		      const struct command_bytes *command)
 {
 	if (local_answers(client, request, command))
 		return;
+	if (unlikely(request->command->merge == MERGE_INFO) && asks_one_shard(request, command))
+		return;
+	script_note(request, command);
 	plan_take_bytes(request, command);
 	request->n_keys = command->parsed->args->n - 1;
 	fanout_all_start(request);
@@ -304,15 +338,11 @@ static bool must_wait(const struct client *client, const struct command_bytes *c
 	       resp_request_blocks(command->parsed, command->start);
 }
 
-static bool dispatch_resp(struct client *client, const struct command_bytes *command,
-			  const struct request_events *events)
+static bool carry_out(struct client *client, const struct command_bytes *command,
+		      const struct request_events *events)
 {
 	const struct parsed *p = command->parsed;
 	const struct command *row = p->command;
-
-	if (unlikely(row != NULL && (row->flags & (CMD_ALONE | CMD_BLOCKING))) &&
-	    client->in_flight > 0 && must_wait(client, command))
-		return false;
 	struct request *request = dispatch_request(client, row, events);
 
 	if (unlikely(client->session.is_watched) && !admit(client, request, command))
@@ -326,6 +356,31 @@ static bool dispatch_resp(struct client *client, const struct command_bytes *com
 	else
 		start(client, request, command);
 	return true;
+}
+
+/* What the table has not may be a module's, which the pool's settings have. */
+static bool dispatch_module(struct client *client, const struct command_bytes *command,
+			    const struct request_events *events)
+{
+	struct parsed parsed = *command->parsed;
+	struct command_bytes its = {&parsed, command->chunk, command->start};
+
+	parsed.command = modules_find(client->pool, client->engine->modules[client->pool->index],
+				      parsed_arg(&parsed, command->start, 0));
+	return carry_out(client, &its, events);
+}
+
+static bool dispatch_resp(struct client *client, const struct command_bytes *command,
+			  const struct request_events *events)
+{
+	const struct command *row = command->parsed->command;
+
+	if (unlikely(row == NULL) && client->pool->n_commands > 0)
+		return dispatch_module(client, command, events);
+	if (unlikely(row != NULL && (row->flags & (CMD_ALONE | CMD_BLOCKING))) &&
+	    client->in_flight > 0 && must_wait(client, command))
+		return false;
+	return carry_out(client, command, events);
 }
 
 static void dispatch_mc(struct client *client, const struct command_bytes *command,

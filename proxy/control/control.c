@@ -34,7 +34,7 @@ struct door {
 struct control {
 	const struct config *config;
 	struct loop *loop;
-	struct mailbox *mailbox;
+	struct mailbox *mailbox, *censuses;
 	struct topology *topology;
 	struct stats **stats; /* by worker */
 	struct worker **workers;
@@ -197,6 +197,30 @@ static void on_mail(void *arg, struct mail *mail)
 		loop_stop(control->loop);
 }
 
+/* In the worker's thread. */
+static void on_census(void *arg, struct census *census)
+{
+	struct control *control = arg;
+
+	mailbox_post(control->censuses, &census->mail);
+}
+
+/* To each worker in turn, and then back to the one that asked. */
+static void pass_census_on(void *arg, struct mail *mail)
+{
+	struct control *control = arg;
+	struct census *census = container_of(mail, struct census, mail);
+	uint16_t to = census->next < control->n_workers ? census->next : census->origin;
+
+	census->next++;
+	if (control->workers[to] != NULL)
+		worker_visit(control->workers[to], census);
+	else
+		census_free(census);
+}
+
+static const struct worker_events worker_events = {on_drained, on_census};
+
 static void start_workers(struct control *control)
 {
 	for (uint16_t w = 0; w < control->n_workers; w++) {
@@ -211,7 +235,7 @@ static void start_workers(struct control *control)
 
 		if (getrandom(&setup.seed, sizeof(setup.seed), 0) < 0)
 			setup.seed = (uint64_t)time(NULL) + w;
-		control->workers[w] = worker_start(&setup, on_drained, control);
+		control->workers[w] = worker_start(&setup, &worker_events, control);
 	}
 }
 
@@ -253,6 +277,7 @@ static void init(struct control *control)
 
 	control->loop = loop_new(NULL);
 	control->mailbox = mailbox_new(control->loop, on_mail, control);
+	control->censuses = mailbox_new(control->loop, pass_census_on, control);
 	control->grace = timer_new(control->loop, on_grace_over, control);
 	for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
 		control->signals[i] =
@@ -283,9 +308,12 @@ static void close_all(struct control *control)
 	for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
 		signal_watch_free(control->signals[i]);
 	for (uint16_t w = 0; w < control->n_workers; w++)
-		if (control->workers[w] != NULL)
+		if (control->workers[w] != NULL) {
 			worker_stop(control->workers[w]);
+			control->workers[w] = NULL;
+		}
 	mailbox_free(control->mailbox);
+	mailbox_free(control->censuses);
 }
 
 static void fini(struct control *control)

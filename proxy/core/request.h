@@ -38,6 +38,7 @@ struct request {
 	uint32_t n_keys;       /* of a command to all shards: its words behind the name */
 	uint32_t n_parts, calls_left;
 	enum reads reads; /* where its reads may go */
+	bool is_waiting;  /* the proxy's own answer comes later */
 	bool finished;
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
 	bool quiet;  /* the reply is to be dropped */

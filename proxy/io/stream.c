@@ -296,27 +296,40 @@ struct stream *stream_accept(struct loop *loop, int fd, bool is_unix,
 	return s;
 }
 
-void stream_peer(const struct stream *s, char *out, size_t cap)
+static void name_address(const struct stream *s,
+			 int (*get)(const uv_tcp_t *, struct sockaddr *, int *), char *out,
+			 size_t cap)
 {
-	struct sockaddr_storage peer;
-	int len = sizeof(peer);
+	struct sockaddr_storage address;
+	int len = sizeof(address);
 	char ip[64] = "?";
 
-	if (s->is_unix || uv_tcp_getpeername(&s->uv.tcp, (struct sockaddr *)&peer, &len) != 0) {
+	if (s->is_unix || get(&s->uv.tcp, (struct sockaddr *)&address, &len) != 0) {
 		snprintf(out, cap, "unix");
 		return;
 	}
-	if (peer.ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&peer;
+	if (address.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 =
+			(const struct sockaddr_in6 *)(const void *)&address;
 
 		uv_ip6_name(in6, ip, sizeof(ip));
 		snprintf(out, cap, "[%s]:%u", ip, (unsigned)ntohs(in6->sin6_port));
 	} else {
-		const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)&peer;
+		const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)&address;
 
 		uv_ip4_name(in4, ip, sizeof(ip));
 		snprintf(out, cap, "%s:%u", ip, (unsigned)ntohs(in4->sin_port));
 	}
+}
+
+void stream_peer(const struct stream *s, char *out, size_t cap)
+{
+	name_address(s, uv_tcp_getpeername, out, cap);
+}
+
+void stream_local(const struct stream *s, char *out, size_t cap)
+{
+	name_address(s, uv_tcp_getsockname, out, cap);
 }
 
 const char *stream_error_text(int err)

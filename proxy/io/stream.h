@@ -87,8 +87,9 @@ void stream_resume(struct stream *stream);
 void stream_finish(struct stream *stream);
 void stream_close(struct stream *stream);
 
-/* The peer's address as text to out[0..cap), "unix" for a unix socket. */
+/* The peer's address, and our own, as text to out[0..cap), "unix" for a unix socket. */
 void stream_peer(const struct stream *stream, char *out, size_t cap);
+void stream_local(const struct stream *stream, char *out, size_t cap);
 
 /* A few words for a negative errno, as this layer gives them (names that cannot be looked up
  * have codes of libuv's own). */

@@ -16,6 +16,10 @@
 
 TAILQ_HEAD(client_list, client);
 
+/* A question to all workers about their clients; census.h. */
+struct census;
+struct census_ticket;
+
 /* A worker's clients. */
 struct clients {
 	struct engine *engine;
@@ -23,6 +27,10 @@ struct clients {
 	uint32_t n;
 	uint64_t next_id;
 	bool draining;
+	LIST_HEAD(, census_ticket) tickets; /* census.c: requests that wait */
+	uint64_t next_ticket;
+	void (*pass_on)(void *arg, struct census *census); /* to the control thread */
+	void *pass_on_arg;
 	void (*on_empty)(void *arg); /* told when the last one of a drain has gone */
 	void *on_empty_arg;
 };
@@ -43,7 +51,9 @@ struct client {
 	uint64_t swallow; /* bytes of input to drop before the next command */
 	uint64_t id;
 	uint64_t connected_us, active_us;
-	char *name;    /* CLIENT SETNAME, or NULL */
+	const struct command *last; /* that it sent, or NULL */
+	char *name;		    /* CLIENT SETNAME, or NULL */
+	bool asks;     /* its CLIENT KILL is under way, which it is told of even if it is meant */
 	bool blocked;  /* bytes wait to be parsed until there is room again */
 	bool alone;    /* the next command waits until all before it are answered */
 	bool ended;    /* it sends no more, and what it sent before still waits */

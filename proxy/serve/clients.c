@@ -35,7 +35,7 @@ void clients_close_slowest(struct clients *clients)
 	TAILQ_FOREACH (client, &clients->list, link) {
 		uint64_t held = held_bytes(client);
 
-		if (held > most) {
+		if (held > most && !client->session.is_slow_ok) {
 			most = held;
 			slowest = client;
 		}

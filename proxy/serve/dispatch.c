@@ -28,6 +28,7 @@ struct request *dispatch_request(struct client *client, const struct command *co
 	request->client = client;
 	request->client_id = client->id;
 	request->session = &client->session;
+	client->last = command;
 	request->kind = client->session.kind;
 	request->events = events;
 	client->in_flight++;

@@ -211,7 +211,7 @@ void local_run(struct client *client, struct request *request, const struct comm
 		locals[i].run(client, request, command);
 		break;
 	}
-	if (!request->finished && !client->session.is_held)
+	if (!request->finished && !request->is_waiting && !client->session.is_held)
 		request_finish(request);
 }
 

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "serve/census.h"
 #include "serve/local_reply.h"
 
 #define NAME_MAX_BYTES 512
@@ -31,7 +32,7 @@ static void client_getname(struct client *client, struct request *request,
 {
 	(void)command;
 	if (client->name == NULL)
-		reply_line(request, "$-1");
+		reply_null(request);
 	else
 		reply_bulk(request, span_of(client->name));
 }
@@ -60,26 +61,79 @@ static void client_setinfo(struct client *client, struct request *request,
 			    (int)(what.len < 64 ? what.len : 64), what.p);
 }
 
-/* The line that redis-server has for each client, with what means something here. */
 static void client_info(struct client *client, struct request *request,
 			const struct command_bytes *command)
 {
-	uint64_t now = loop_now_us(client->engine->loop);
-	char line[512], peer[128];
+	struct text line = {0};
 
 	(void)command;
-	stream_peer(client->stream, peer, sizeof(peer));
-	int n = snprintf(line, sizeof(line),
-			 "id=%llu addr=%s name=%s age=%llu idle=%llu flags=N db=0 sub=0 psub=0 "
-			 "multi=-1 omem=%llu cmd=client|info user=default resp=2\n",
-			 (unsigned long long)client->id, peer,
-			 client->name == NULL ? "" : client->name,
-			 (unsigned long long)(now - client->connected_us) / 1000000,
-			 (unsigned long long)(now - client->active_us) / 1000000,
-			 (unsigned long long)stream_unsent(client->stream));
+	census_line(client, &line);
+	reply_bulk(request, span_make(line.p, line.len));
+	text_free(&line);
+}
 
-	reply_bulk(request,
-		   span_make(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
+static bool take_switch(struct request *request, struct span word, bool *on)
+{
+	*on = span_equal_nocase(word, "on");
+	if (*on || span_equal_nocase(word, "off"))
+		return true;
+	reply_error(request, "-ERR syntax error");
+	return false;
+}
+
+static void client_no_evict(struct client *client, struct request *request,
+			    const struct command_bytes *command)
+{
+	if (take_switch(request, reply_arg(command, 2), &client->session.is_slow_ok))
+		reply_line(request, "+OK");
+}
+
+/* Of the modes only ON is answered. */
+static void client_reply(struct client *client, struct request *request,
+			 const struct command_bytes *command)
+{
+	struct span mode = reply_arg(command, 2);
+	struct session *session = &client->session;
+
+	if (span_equal_nocase(mode, "on")) {
+		session->reply = REPLY_ON;
+		request->quiet = false;
+		reply_line(request, "+OK");
+	} else if (span_equal_nocase(mode, "off")) {
+		session->reply = REPLY_OFF;
+		request->quiet = true;
+	} else if (span_equal_nocase(mode, "skip")) {
+		if (session->reply != REPLY_OFF)
+			session->reply = REPLY_SKIP_NEXT;
+		request->quiet = true;
+	} else {
+		reply_error(request, "-ERR syntax error");
+	}
+	session_changed(session);
+}
+
+/* As a server says it of a client that tracks nothing. */
+static void client_getredir(struct client *client, struct request *request,
+			    const struct command_bytes *command)
+{
+	(void)client;
+	(void)command;
+	reply_header(request, ':', -1);
+}
+
+static void client_trackinginfo(struct client *client, struct request *request,
+				const struct command_bytes *command)
+{
+	(void)client;
+	(void)command;
+	reply_map(request, 3);
+	reply_bulk(request, span_of("flags"));
+	reply_header(request, request->kind.resp == 3 ? '~' : '*', 1);
+	reply_bulk(request, span_of("off"));
+	reply_bulk(request, span_of("redirect"));
+	reply_header(request, ':', -1);
+	reply_bulk(request, span_of("prefixes"));
+	reply_header(request, '*', 0);
 }
 
 void reply_client(struct client *client, struct request *request,
@@ -87,26 +141,31 @@ void reply_client(struct client *client, struct request *request,
 {
 	static const struct {
 		const char *name;
-		uint32_t n_args; /* CLIENT and its name counted */
 		void (*run)(struct client *, struct request *, const struct command_bytes *);
 	} subcommands[] = {
-		{"id", 2, client_id},		{"getname", 2, client_getname},
-		{"setname", 3, client_setname}, {"setinfo", 4, client_setinfo},
-		{"info", 2, client_info},
+		{"id", client_id},
+		{"getname", client_getname},
+		{"setname", client_setname},
+		{"setinfo", client_setinfo},
+		{"info", client_info},
+		{"list", reply_client_list},
+		{"kill", reply_client_kill},
+		{"no-evict", client_no_evict},
+		{"reply", client_reply},
+		{"getredir", client_getredir},
+		{"trackinginfo", client_trackinginfo},
 	};
 	struct span sub = reply_arg(command, 1);
 
 	for (size_t i = 0; i < ARRAY_LEN(subcommands); i++) {
 		if (!span_equal_nocase(sub, subcommands[i].name))
 			continue;
-		if (command->parsed->args->n == subcommands[i].n_args)
-			subcommands[i].run(client, request, command);
-		else
-			reply_error(request,
-				    "-ERR wrong number of arguments for 'client|%s' command",
-				    subcommands[i].name);
+		subcommands[i].run(client, request, command);
 		return;
 	}
-	reply_error(request, "-ERR slipring: 'client %.*s' is not supported",
-		    (int)(sub.len < 64 ? sub.len : 64), sub.p);
+	reply_error(
+		request,
+		"-ERR slipring: 'client|%.*s' is not supported: it is about a connection to one "
+		"node",
+		(int)(sub.len < 64 ? sub.len : 64), sub.p);
 }

@@ -41,6 +41,12 @@ void reply_reads(struct client *client, struct request *request,
 void reply_config(struct client *client, struct request *request,
 		  const struct command_bytes *command);
 
+/* CLIENT LIST and CLIENT KILL, over all workers: local_census.c. */
+void reply_client_list(struct client *client, struct request *request,
+		       const struct command_bytes *command);
+void reply_client_kill(struct client *client, struct request *request,
+		       const struct command_bytes *command);
+
 /* CLIENT SETNAME: false if it is no name. "" takes the name away. local_client.c. */
 NODISCARD bool client_set_name(struct client *client, struct span name);
 

@@ -11,7 +11,7 @@
 #include "io/mailbox.h"
 #include "serve/clients.h"
 
-enum letter_kind { LETTER_ADOPT, LETTER_DRAIN, LETTER_STOP };
+enum letter_kind { LETTER_ADOPT, LETTER_DRAIN, LETTER_STOP, LETTER_CENSUS };
 
 struct letter {
 	struct mail mail;
@@ -19,6 +19,7 @@ struct letter {
 	uint16_t pool;
 	int fd;
 	bool is_unix;
+	struct census *census;
 };
 
 struct worker {
@@ -27,7 +28,7 @@ struct worker {
 	struct mailbox *mailbox;
 	struct timer *sweep; /* closes idle clients; also publishes the memory in use */
 	pthread_t thread;
-	void (*on_drained)(void *arg);
+	const struct worker_events *events;
 	void *arg;
 	bool drained, stopped;
 };
@@ -46,7 +47,14 @@ static void on_empty(void *arg)
 	if (worker->drained)
 		return;
 	worker->drained = true;
-	worker->on_drained(worker->arg);
+	worker->events->on_drained(worker->arg);
+}
+
+static void on_census(void *arg, struct census *census)
+{
+	struct worker *worker = arg;
+
+	worker->events->on_census(worker->arg, census);
 }
 
 static void on_sweep(void *arg)
@@ -66,6 +74,7 @@ static void stop(struct worker *worker)
 	worker->stopped = true;
 	worker->clients.draining = false;
 	clients_close_all(&worker->clients);
+	census_end(&worker->clients);
 	engine_shut(&worker->engine);
 	timer_free(worker->sweep);
 	mailbox_free(worker->mailbox);
@@ -91,6 +100,12 @@ static void on_mail(void *arg, struct mail *mail)
 		break;
 	case LETTER_STOP:
 		stop(worker);
+		break;
+	case LETTER_CENSUS:
+		if (worker->stopped)
+			census_free(letter->census);
+		else
+			census_visit(&worker->clients, letter->census);
 		break;
 	}
 	free(letter);
@@ -120,7 +135,7 @@ static void start_thread(struct worker *worker)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-struct worker *worker_start(const struct engine_setup *setup, void (*on_drained)(void *arg),
+struct worker *worker_start(const struct engine_setup *setup, const struct worker_events *events,
 			    void *arg)
 {
 	struct worker *worker = alloc_zeroed(1, sizeof(*worker));
@@ -129,12 +144,14 @@ struct worker *worker_start(const struct engine_setup *setup, void (*on_drained)
 	worker->engine.relieve = on_relieve;
 	worker->engine.relieve_arg = worker;
 	worker->clients.engine = &worker->engine;
+	worker->clients.pass_on = on_census;
+	worker->clients.pass_on_arg = worker;
 	worker->clients.on_empty = on_empty;
 	worker->clients.on_empty_arg = worker;
 	TAILQ_INIT(&worker->clients.list);
 	worker->mailbox = mailbox_new(worker->engine.loop, on_mail, worker);
 	worker->sweep = timer_new(worker->engine.loop, on_sweep, worker);
-	worker->on_drained = on_drained;
+	worker->events = events;
 	worker->arg = arg;
 	start_thread(worker);
 	return worker;
@@ -152,6 +169,11 @@ void worker_adopt(struct worker *worker, uint16_t pool, int fd, bool is_unix)
 {
 	post(worker,
 	     (struct letter){.kind = LETTER_ADOPT, .pool = pool, .fd = fd, .is_unix = is_unix});
+}
+
+void worker_visit(struct worker *worker, struct census *census)
+{
+	post(worker, (struct letter){.kind = LETTER_CENSUS, .census = census});
 }
 
 void worker_drain(struct worker *worker)

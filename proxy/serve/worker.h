@@ -2,21 +2,28 @@
  * worker.h - a worker thread: an engine, its clients, and the mail it gets.
  *
  * Made, told and ended by the control thread; everything inside belongs to its own thread.
- * Layer: serve. Includes: core/engine.
+ * Layer: serve. Includes: core/engine, census.
  */
 #ifndef SERVE_WORKER_H
 #define SERVE_WORKER_H
 
 #include "core/engine.h"
+#include "serve/census.h"
 
 struct worker;
 
-/*
- * Start a worker's thread. on_drained(arg) runs in that thread, once, when worker_drain() has been
- * asked for and the last client has gone. Aborts where no thread can be had.
- */
+/* What a worker tells, in its own thread. */
+struct worker_events {
+	void (*on_drained)(void *arg); /* once, after worker_drain(): the last client has gone */
+	void (*on_census)(void *arg, struct census *census); /* to be passed on to the next */
+};
+
+/* Start a worker's thread. Aborts where no thread can be had. */
 NODISCARD struct worker *worker_start(const struct engine_setup *setup,
-				      void (*on_drained)(void *arg), void *arg);
+				      const struct worker_events *events, void *arg);
+
+/* Hand over a census. Any thread. */
+void worker_visit(struct worker *worker, struct census *census);
 
 /* Hand over an accepted, non-blocking socket of a client of pool `pool`. Any thread. */
 void worker_adopt(struct worker *worker, uint16_t pool, int fd, bool is_unix);

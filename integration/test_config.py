@@ -298,6 +298,118 @@ BROKEN = [
 ]
 
 
+REDIS = GOOD.replace("memcached", "redis")
+BROKEN += [
+    (
+        "replicas of memcached",
+        GOOD.replace("127.0.0.1:11212", "{primary: h:1, replicas: [h:2]}"),
+        ["5:56: pools.p.shards[1].replicas: only with 'protocol: redis'; take it out"],
+    ),
+    (
+        "reads of replicas of memcached",
+        GOOD + "    reads: replica\n",
+        ["6:12: pools.p.reads: only with 'protocol: redis'; take it out"],
+    ),
+    (
+        "a replica that is its primary",
+        REDIS.replace("127.0.0.1:11212", "{primary: h:1, replicas: [h:1]}"),
+        ["5:57: pools.p.shards[1].replicas[0]: 'h:1' is used by pools.p.shards[1].primary already"],
+    ),
+    (
+        "a variable that is not there",
+        REDIS + "    clients: {password_env: NO_SUCH_VARIABLE}\n",
+        ["6:29: pools.p.clients.password_env: the environment has no such variable; expected"],
+    ),
+    (
+        "a file that is not there",
+        REDIS + "    clients: {password_file: /no/such/file}\n",
+        ["6:30: pools.p.clients.password_file: the file cannot be read: No such file or"],
+    ),
+    (
+        "two passwords",
+        REDIS + "    clients: {password: hunter2, password_env: HOME}\n",
+        ["6:48: pools.p.clients.password_env: a second password; expected one of password,"],
+    ),
+    (
+        "a username alone",
+        REDIS + "    credentials: {username: app}\n",
+        ["6:29: pools.p.credentials.username: a username without a password; expected password"],
+    ),
+    (
+        "a command that nobody knows",
+        REDIS + "    users: [{name: u, commands: [+read, +flushal]}]\n",
+        ["6:41: pools.p.users[0].commands[1]: '+flushal' is not known; did you mean '+flushall'?"],
+    ),
+    (
+        "a user twice",
+        REDIS + "    users: [{name: u}, {name: u}]\n",
+        ["6:31: pools.p.users[1].name: 'u' is used by pools.p.users[0].name already; give each"],
+    ),
+    (
+        "a prefix twice",
+        REDIS + "    prefixes: [{match: a}, {match: a}]\n",
+        ["6:36: pools.p.prefixes[1].match: 'a' is used by pools.p.prefixes[0].match already; say"],
+    ),
+    (
+        "a module's command that is Redis' own",
+        REDIS + "    commands: [{name: GET, keys: [1, 1, 1]}]\n",
+        ["6:23: pools.p.commands[0].name: the proxy knows this command by itself; take it out"],
+    ),
+    (
+        "keys that are no places",
+        REDIS + "    commands: [{name: M, keys: [0, 1]}]\n",
+        ["6:32: pools.p.commands[0].keys: '0, 1' is not valid; expected [FIRST, LAST, STEP]"],
+    ),
+]
+
+
+def test_all_of_redis_is_right(tmp_path):
+    (tmp_path / "secret").write_text("hunter2\n")
+    status, out, err = check(
+        REDIS.replace("127.0.0.1:11212", "{primary: h:1, replicas: [h:2, {address: h:3, zone: z}]}")
+        + f"""\
+    reads: prefer-replica
+    zone: z
+    max_lag_bytes: 1m
+    read_your_writes: 500ms
+    credentials: {{username: app, password_env: PATH}}
+    clients: {{password_file: {tmp_path}/secret}}
+    users:
+      - {{name: u, password: hunter2, commands: [+read, -get, +BF.ADD], prefixes: ["a:"]}}
+    prefixes: [{{match: "lock:", reads: primary, refuse: [keys, flushall]}}]
+    commands: [{{name: BF.ADD, keys: [1, 1, 1], write: true}}]
+"""
+    )
+    assert (status, err) == (0, "")
+    assert out == b"standard input: ok: 1 pool, 2 shards\n"
+
+
+def test_replicas_that_nothing_reads_from_are_warned_of():
+    status, _, err = check(REDIS + "    reads: replica\n")
+    assert status == 0
+    assert "6:12: warning: pools.p.reads: no shard has replicas to read; give them" in err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "clients: {password: [hunter2]}",
+        'clients: {password: "hunter2\\x01"}',
+        "clients: {password_env: hunter2}",
+        "clients: {password_file: hunter2}",
+        "clients: hunter2",
+        "users: [hunter2]",
+        "users: [{name: u, password: hunter2, commands: [x]}]",
+        "credentials: {password: hunter2, password_file: /dev/null}",
+    ],
+)
+def test_no_message_shows_a_secret(line):
+    status, out, err = check(REDIS + f"    {line}\n")
+    assert status == 1
+    assert b"hunter2" not in out
+    assert "hunter2" not in err
+
+
 @pytest.mark.parametrize(("text", "wanted"), [c[1:] for c in BROKEN], ids=[c[0] for c in BROKEN])
 def test_a_broken_file_is_told_where_and_what_to_do(text, wanted):
     status, out, err = check(text)

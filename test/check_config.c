@@ -27,6 +27,7 @@ static const char *told(const struct text *text)
 
 /* What is right and short; cases put one thing more behind it. */
 #define POOL "pools:\n  p:\n    protocol: redis\n    listen: a:1\n" /* 4 lines */
+#define MC   "pools:\n  p:\n    protocol: memcached\n    listen: a:1\n"
 #define TAIL "    shards: [b:1, b:2]\n"
 
 /* Every setting there is, each at another value than its default. */
@@ -106,6 +107,97 @@ START_TEST(reads_every_limit_and_shard)
 }
 END_TEST
 
+START_TEST(reads_what_replicas_need)
+{
+	struct config *config = parse(
+		POOL "    reads: prefer-replica\n    replica_choice: turn\n    zone: east\n"
+		     "    max_lag_bytes: 1m\n    read_your_writes: 500ms\n"
+		     "    read_your_writes_by: user\n    health: {every: 1s, timeout: 2s}\n"
+		     "    limits: {leases: 5}\n    shards:\n      - name: x\n        primary: b:1\n"
+		     "        replicas: [c:1, {address: d:1, zone: east}]\n      - e:1\n");
+
+	ck_assert_msg(config != NULL, "%s", told(&errors));
+	const struct pool_spec *pool = config->pools;
+	ck_assert_int_eq(pool->settings.reads, READS_PREFER_REPLICA);
+	ck_assert_int_eq(pool->settings.replica_choice, CHOICE_TURN);
+	ck_assert_str_eq(pool->zone, "east");
+	ck_assert_uint_eq(pool->settings.max_lag_bytes, 1U << 20);
+	ck_assert_uint_eq(pool->settings.read_your_writes_ms, 500);
+	ck_assert_int_eq(pool->settings.identity, IDENTITY_USER);
+	ck_assert_uint_eq(pool->settings.health_every_ms, 1000);
+	ck_assert_uint_eq(pool->settings.health_timeout_ms, 2000);
+	ck_assert_uint_eq(pool->settings.leases, 5);
+	ck_assert_uint_eq(pool->shards[0].n_replicas, 2);
+	ck_assert_str_eq(pool->shards[0].replicas[0].address, "c:1");
+	ck_assert_ptr_null(pool->shards[0].replicas[0].zone);
+	ck_assert_str_eq(pool->shards[0].replicas[1].zone, "east");
+	ck_assert_uint_eq(pool->shards[1].n_replicas, 0);
+	ck_assert_str_eq(told(&warnings), "");
+	config_free(config);
+}
+END_TEST
+
+/* The file of all settings spells out what is so anyway. */
+START_TEST(memcached_may_spell_out_defaults)
+{
+	struct config *config = parse(MC "    reads: primary\n    max_lag_bytes: off\n"
+					 "    health: {every: 250ms}\n" TAIL);
+
+	ck_assert_msg(config != NULL, "%s", told(&errors));
+	config_free(config);
+}
+END_TEST
+
+/* Nothing but the word is wrong with a protocol that is misspelt. */
+START_TEST(an_unknown_protocol_is_told_alone)
+{
+	ck_assert_ptr_null(parse("pools:\n  p:\n    protocol: reddis\n    listen: a:1\n"
+				 "    zone: x\n    reads: replica\n" TAIL));
+	ck_assert_ptr_null(strstr(told(&errors), "only with"));
+}
+END_TEST
+
+START_TEST(as_many_replicas_as_allowed_and_no_more)
+{
+	for (int n = 32; n <= 33; n++) {
+		struct text yaml = {0};
+
+		text_puts(&yaml, POOL "    shards:\n      - primary: b:1\n        replicas:\n");
+		for (int i = 0; i < n; i++)
+			text_printf(&yaml, "          - c:%d\n", i + 1);
+		struct config *config = parse(yaml.p);
+		ck_assert_int_eq(config != NULL, n == 32);
+		if (n > 32)
+			ck_assert_ptr_nonnull(strstr(told(&errors), "more than 32 replicas"));
+		config_free(config);
+		text_free(&yaml);
+	}
+}
+END_TEST
+
+START_TEST(as_many_nodes_as_allowed_and_no_more)
+{
+	/* 65,535 are 4096 shards of 16 but one. */
+	for (int spare = 0; spare <= 1; spare++) {
+		struct text yaml = {0};
+
+		text_puts(&yaml, POOL "    distribution: modula\n    shards:\n");
+		for (int i = 0; i < 4096; i++) {
+			text_printf(&yaml, "     - {primary: b:%d, replicas: [", i + 1);
+			for (int j = 0; j < (i > 0 || spare ? 15 : 14); j++)
+				text_printf(&yaml, "a:%d,", j + 2);
+			text_puts(&yaml, "]}\n");
+		}
+		struct config *config = parse(yaml.p);
+		ck_assert_msg((config != NULL) == (spare == 0), "%s", told(&errors));
+		if (spare)
+			ck_assert_ptr_nonnull(strstr(told(&errors), "more than 65535 nodes"));
+		config_free(config);
+		text_free(&yaml);
+	}
+}
+END_TEST
+
 START_TEST(one_address_needs_no_list)
 {
 	struct config *config = parse(POOL TAIL);
@@ -174,6 +266,33 @@ static const struct {
 					  "shard's address itself"},
 	{POOL "    distribution: pymemcache\n    shards: [{primary: b:1, weight: 2}]\n",
 	 "f:6:13: pools.p.shards: shard b:1 has weight 2; expected 1"},
+	{POOL "    shards: [{primary: b:1, replicas: []}]\n",
+	 "f:5:39: pools.p.shards[0].replicas: no replicas; expected at least one HOST:PORT or"},
+	{POOL "    shards: [{primary: b:1, replicas: c:1}]\n",
+	 "f:5:39: pools.p.shards[0].replicas: it is a text; expected a list of HOST:PORT or"},
+	{POOL "    shards: [{primary: b:1, replicas: [c]}]\n",
+	 "f:5:40: pools.p.shards[0].replicas[0]: 'c' has no port"},
+	{POOL "    shards: [{primary: b:1, replicas: [{zone: x}]}]\n",
+	 "f:5:40: pools.p.shards[0].replicas[0]: 'address' is missing"},
+	{POOL "    shards: [{primary: b:1, replicas: [c:1, b:1]}]\n",
+	 "f:5:45: pools.p.shards[0].replicas[1]: 'b:1' is used by pools.p.shards[0].primary "
+	 "already"},
+	{POOL "    shards: [{primary: b:1, replicas: [{address: a:1}]}]\n",
+	 "f:5:50: pools.p.shards[0].replicas[0].address: the pool listens at this replica's "
+	 "address"},
+	{MC "    reads: replica\n" TAIL,
+	 "f:5:12: pools.p.reads: only with 'protocol: redis'; take it out"},
+	{MC "    limits: {leases: 7}\n" TAIL, "f:5:22: pools.p.limits.leases: only with"},
+	{MC "    max_lag_bytes: 1m\n" TAIL, "pools.p.max_lag_bytes: only with"},
+	{MC "    zone: x\n" TAIL, "pools.p.zone: only with 'protocol: redis'"},
+	{MC "    clients: {password: x}\n" TAIL, "pools.p.clients.password: only with"},
+	{MC "    credentials: {username: x, password: y}\n" TAIL,
+	 "pools.p.credentials.username: only with"},
+	{MC "    users: [{name: x}]\n" TAIL, "f:5:12: pools.p.users: only with"},
+	{MC "    prefixes: [{match: x}]\n" TAIL, "pools.p.prefixes: only with"},
+	{MC "    commands: [{name: x}]\n" TAIL, "pools.p.commands: only with"},
+	{MC "    shards: [{primary: b:1, replicas: [c:1]}]\n",
+	 "f:5:39: pools.p.shards[0].replicas: only with 'protocol: redis'; take it out"},
 	{POOL TAIL "admin: {listen: a:1}\n",
 	 "f:6:17: admin.listen: 'a:1' is used by pools.p.listen already"},
 	{POOL TAIL "  q:\n    protocol: redis\n    listen: [x:1, a:1]\n" TAIL,
@@ -230,6 +349,10 @@ END_TEST
 static const struct {
 	const char *yaml, *warning;
 } unwise[] = {
+	{POOL "    reads: replica\n" TAIL,
+	 "f:5:12: warning: pools.p.reads: no shard has replicas to read; give them"},
+	{POOL "    zone: x\n    shards: [{primary: b:1, replicas: [{address: c:1, zone: y}]}]\n",
+	 "f:5:11: warning: pools.p.zone: no replica is in this zone; give replicas"},
 	{POOL "    hash: crc32\n" TAIL, "f:5:11: warning: pools.p.hash: crc32 keeps 15 bits"},
 	{POOL "    hash: md5\n    distribution: pymemcache\n" TAIL,
 	 "f:5:11: warning: pools.p.hash: pymemcache hashes keys its own way"},
@@ -373,6 +496,11 @@ Suite *config_suite(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, reads_every_setting_of_the_file_and_pool);
 	tcase_add_test(tc, reads_every_limit_and_shard);
+	tcase_add_test(tc, reads_what_replicas_need);
+	tcase_add_test(tc, memcached_may_spell_out_defaults);
+	tcase_add_test(tc, an_unknown_protocol_is_told_alone);
+	tcase_add_test(tc, as_many_replicas_as_allowed_and_no_more);
+	tcase_add_test(tc, as_many_nodes_as_allowed_and_no_more);
 	tcase_add_test(tc, one_address_needs_no_list);
 	tcase_add_loop_test(tc, tells_what_is_wrong_and_where, 0, ARRAY_LEN(broken));
 	tcase_add_test(tc, tells_all_errors_in_one_go);

@@ -7,7 +7,7 @@
 #include "fleet.h"
 #include "suites.h"
 
-#define A_LABELS "pool=\"pages\",shard=\"a\",endpoint=\"10.0.0.1:11211\""
+#define A_LABELS "pool=\"pages\",shard=\"a\",endpoint=\"10.0.0.1:11211\",role=\"primary\""
 
 static struct fleet fleet;
 static struct view view;
@@ -147,7 +147,7 @@ START_TEST(labels_are_escaped)
 	render();
 	ck_assert_ptr_nonnull(value_of("slipring_endpoint_up{pool=\"pages\","
 				       "shard=\"odd \\\"name\\\" \\\\\","
-				       "endpoint=\"10.0.0.3:11211\"}"));
+				       "endpoint=\"10.0.0.3:11211\",role=\"primary\"}"));
 }
 END_TEST
 

@@ -88,10 +88,11 @@ START_TEST(tells_the_shards)
 		histogram_add(&b->upstream_us, 1000);
 
 	struct status *status = render_and_read();
-	const struct status_shard *shards = status->pools[0].shards;
+	const struct status_endpoint *shards = status->pools[0].endpoints;
 
-	ck_assert_uint_eq(status->pools[0].n_shards, 3);
-	ck_assert_str_eq(shards[0].name, "a");
+	ck_assert_uint_eq(status->pools[0].n_endpoints, 3);
+	ck_assert_str_eq(shards[0].shard, "a");
+	ck_assert_str_eq(shards[0].role, "primary");
 	ck_assert_str_eq(shards[0].state, "connecting");
 	ck_assert_ptr_null(shards[0].last_error);
 	ck_assert_str_eq(shards[1].address, "10.0.0.2:11211");
@@ -103,7 +104,26 @@ START_TEST(tells_the_shards)
 	/* To the precision of the histogram, a sixteenth. */
 	ck_assert_double_ge(shards[1].p99_ms, 1.0);
 	ck_assert_double_le(shards[1].p99_ms, 1.07);
-	ck_assert_str_eq(shards[2].name, FLEET_ODD_NAME);
+	ck_assert_str_eq(shards[2].shard, FLEET_ODD_NAME);
+	status_free(status);
+}
+END_TEST
+
+/* Beside their primary, and each with its own figures. */
+START_TEST(tells_the_replicas)
+{
+	stat_add(&fleet_endpoint(&fleet, 0, FLEET_REPLICA)->requests, 4);
+
+	struct status *status = render_and_read();
+	const struct status_endpoint *endpoints = status->pools[1].endpoints;
+
+	ck_assert_uint_eq(status->pools[1].n_endpoints, 2);
+	ck_assert_str_eq(endpoints[0].role, "primary");
+	ck_assert_uint_eq(endpoints[0].requests, 0);
+	ck_assert_str_eq(endpoints[1].role, "replica");
+	ck_assert_str_eq(endpoints[1].shard, "10.0.1.1:6379");
+	ck_assert_str_eq(endpoints[1].address, "10.0.1.2:6379");
+	ck_assert_uint_eq(endpoints[1].requests, 4);
 	status_free(status);
 }
 END_TEST
@@ -142,6 +162,10 @@ static const char *const strange[] = {
 	"{\"version\": \"1\", \"pid\": 1, \"uptime_seconds\": 1, \"workers\": 1, \"ready\": true,"
 	" \"pools\": [{\"name\": \"p\", \"protocol\": \"redis\", \"ready\": true, \"clients\": 0,"
 	" \"distribution\": \"jump\", \"hash\": \"xxh3\", \"shards\": [{\"name\": 1}]}]}",
+	"{\"version\": \"1\", \"pid\": 1, \"uptime_seconds\": 1, \"workers\": 1, \"ready\": true,"
+	" \"pools\": [{\"name\": \"p\", \"protocol\": \"redis\", \"ready\": true, \"clients\": 0,"
+	" \"distribution\": \"jump\", \"hash\": \"xxh3\", \"shards\": [{\"name\": \"a\","
+	" \"endpoint\": {}, \"replicas\": [{}]}]}]}",
 };
 
 START_TEST(refuses_what_is_no_status)
@@ -160,6 +184,7 @@ Suite *status_suite(void)
 	tcase_add_test(tc, is_one_line);
 	tcase_add_test(tc, tells_the_process_and_its_pools);
 	tcase_add_test(tc, tells_the_shards);
+	tcase_add_test(tc, tells_the_replicas);
 	tcase_add_test(tc, tells_weights_and_used_commands);
 	tcase_add_test(tc, a_name_out_of_utf8_spoils_nothing);
 	tcase_add_loop_test(tc, refuses_what_is_no_status, 0, ARRAY_LEN(strange));

@@ -41,6 +41,17 @@ START_TEST(is_ready_when_each_pool_has_a_shard_up)
 }
 END_TEST
 
+/* A replica alone takes no writes. */
+START_TEST(is_not_ready_by_a_replica)
+{
+	fleet_set_state(&fleet, FLEET_REPLICA, ENDPOINT_UP);
+	ck_assert(!view_pool_is_ready(&view, topology_pool(view.topology, "sessions")));
+	fleet_set_state(&fleet, FLEET_REDIS, ENDPOINT_UP);
+	fleet_set_state(&fleet, FLEET_REPLICA, ENDPOINT_DOWN);
+	ck_assert(view_pool_is_ready(&view, topology_pool(view.topology, "sessions")));
+}
+END_TEST
+
 START_TEST(says_which_pools_cannot_serve_and_why)
 {
 	fleet_set_state(&fleet, FLEET_A, ENDPOINT_UP);
@@ -91,6 +102,7 @@ Suite *view_suite(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, is_ready_when_each_pool_has_a_shard_up);
+	tcase_add_test(tc, is_not_ready_by_a_replica);
 	tcase_add_test(tc, says_which_pools_cannot_serve_and_why);
 	tcase_add_test(tc, gives_a_line_for_each_pool);
 	tcase_add_test(tc, is_not_ready_while_it_drains);

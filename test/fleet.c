@@ -10,8 +10,12 @@ static struct shard_spec pages_shards[] = {
 	{(char[]){FLEET_ODD_NAME}, (char[]){"10.0.0.3:11211"}, 1, NULL, 0},
 };
 
+static struct replica_spec sessions_replicas[] = {
+	{(char[]){"10.0.1.2:6379"}, NULL},
+};
+
 static struct shard_spec sessions_shards[] = {
-	{NULL, (char[]){"10.0.1.1:6379"}, 1, NULL, 0},
+	{NULL, (char[]){"10.0.1.1:6379"}, 1, sessions_replicas, ARRAY_LEN(sessions_replicas)},
 };
 
 static const struct pool_spec specs[] = {

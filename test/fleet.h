@@ -8,13 +8,13 @@
 #define FLEET_WORKERS 3
 
 /* Endpoint ids: the shards in the order of the pools. */
-enum { FLEET_A, FLEET_B, FLEET_ODD, FLEET_REDIS, FLEET_ENDPOINTS };
+enum { FLEET_A, FLEET_B, FLEET_ODD, FLEET_REDIS, FLEET_REPLICA, FLEET_ENDPOINTS };
 
 #define FLEET_ODD_NAME "odd \"name\" \\"
 
 /*
  * "pages": memcached, shards a, b (weight 2) and FLEET_ODD_NAME; "sessions": redis, one shard that
- * is called by its address. stats[FLEET_WORKERS] is the control thread's.
+ * is called by its address and has a replica. stats[FLEET_WORKERS] is the control thread's.
  */
 struct fleet {
 	struct topology *topology;

@@ -56,24 +56,24 @@ static void look(struct target *target)
 
 /* ------------------------------------------------------------------ a table */
 
-/* The same shard when last looked at; NULL if there is none, or the proxy started anew. */
-static const struct status_shard *shard_before(const struct target *target, size_t pool,
-					       size_t shard)
+/* The same endpoint when last looked at; NULL if there is none, or the proxy started anew. */
+static const struct status_endpoint *endpoint_before(const struct target *target, size_t pool,
+						     size_t index)
 {
 	const struct status *before = target->before;
 
 	if (before == NULL || before->pid != target->now->pid || pool >= before->n_pools ||
-	    shard >= before->pools[pool].n_shards)
+	    index >= before->pools[pool].n_endpoints)
 		return NULL;
-	const struct status_shard *was = &before->pools[pool].shards[shard];
-	return strcmp(was->address, target->now->pools[pool].shards[shard].address) == 0 ? was
-											 : NULL;
+	const struct status_endpoint *is = &target->now->pools[pool].endpoints[index];
+	const struct status_endpoint *was = &before->pools[pool].endpoints[index];
+	return strcmp(was->address, is->address) == 0 ? was : NULL;
 }
 
-static void print_rate(const struct target *target, size_t pool, size_t shard)
+static void print_rate(const struct target *target, size_t pool, size_t index)
 {
-	const struct status_shard *is = &target->now->pools[pool].shards[shard];
-	const struct status_shard *was = shard_before(target, pool, shard);
+	const struct status_endpoint *is = &target->now->pools[pool].endpoints[index];
+	const struct status_endpoint *was = endpoint_before(target, pool, index);
 
 	if (was == NULL || is->requests < was->requests || target->now_us == target->before_us) {
 		printf(" %8s", "-");
@@ -84,64 +84,81 @@ static void print_rate(const struct target *target, size_t pool, size_t shard)
 	printf(" %8.*f", rate > 0 && rate < 10 ? 1 : 0, rate);
 }
 
+static bool is_replica(const struct status_endpoint *endpoint)
+{
+	return strcmp(endpoint->role, "primary") != 0;
+}
+
 /* Shards without a name of their own are called by their address: one column says both. */
 static bool has_names(const struct status_pool *pool)
 {
-	for (size_t i = 0; i < pool->n_shards; i++)
-		if (strcmp(pool->shards[i].name, pool->shards[i].address) != 0)
+	for (size_t i = 0; i < pool->n_endpoints; i++)
+		if (strcmp(pool->endpoints[i].shard, pool->endpoints[i].address) != 0)
 			return true;
 	return false;
 }
 
-/* The columns' widths: as wide as what is in them. */
-static void measure(const struct status_pool *pool, int *name, int *address)
-{
-	*name = (int)strlen("SHARD");
-	*address = (int)strlen("ENDPOINT");
-	for (size_t i = 0; i < pool->n_shards; i++) {
-		int name_len = (int)strlen(pool->shards[i].name);
-		int address_len = (int)strlen(pool->shards[i].address);
+/* Columns' widths, as wide as what is in them; 0 leaves a column out. */
+struct widths {
+	int shard, address, role;
+};
 
-		*name = name_len > *name ? name_len : *name;
-		*address = address_len > *address ? address_len : *address;
+static struct widths measure(const struct status_pool *pool)
+{
+	struct widths widths = {(int)strlen("SHARD"), (int)strlen("ENDPOINT"), 0};
+
+	for (size_t i = 0; i < pool->n_endpoints; i++) {
+		const struct status_endpoint *endpoint = &pool->endpoints[i];
+		int shard_len = (int)strlen(endpoint->shard);
+		int address_len = (int)strlen(endpoint->address);
+
+		widths.shard = shard_len > widths.shard ? shard_len : widths.shard;
+		widths.address = address_len > widths.address ? address_len : widths.address;
+		if (is_replica(endpoint))
+			widths.role = (int)strlen("primary");
 	}
 	if (!has_names(pool))
-		*name = 0;
+		widths.shard = 0;
+	return widths;
 }
 
-static void print_shard(const struct target *target, size_t pool, size_t index, int name,
-			int address)
+static void print_endpoint(const struct target *target, size_t pool, size_t index,
+			   struct widths widths)
 {
-	const struct status_shard *shard = &target->now->pools[pool].shards[index];
+	const struct status_endpoint *endpoint = &target->now->pools[pool].endpoints[index];
 
-	if (name > 0)
-		printf("  %-*s", name, shard->name);
-	printf("  %-*s  %-10s", address, shard->address, shard->state);
+	if (widths.shard > 0)
+		printf("  %-*s", widths.shard, endpoint->shard);
+	printf("  %-*s", widths.address, endpoint->address);
+	if (widths.role > 0)
+		printf("  %-*s", widths.role, endpoint->role);
+	printf("  %-10s", endpoint->state);
 	print_rate(target, pool, index);
-	printf(" %8" PRIu64, shard->errors);
-	if (shard->p99_ms > 0)
-		printf(" %9.*f\n", shard->p99_ms < 10 ? 3 : 1, shard->p99_ms);
+	printf(" %8" PRIu64, endpoint->errors);
+	if (endpoint->p99_ms > 0)
+		printf(" %9.*f\n", endpoint->p99_ms < 10 ? 3 : 1, endpoint->p99_ms);
 	else
 		printf(" %9s\n", "-");
-	if (shard->last_error != NULL && strcmp(shard->state, "up") != 0)
-		printf("    %s\n", shard->last_error);
+	if (endpoint->last_error != NULL && strcmp(endpoint->state, "up") != 0)
+		printf("    %s\n", endpoint->last_error);
 }
 
 static void print_pool(const struct target *target, size_t index)
 {
 	const struct status_pool *pool = &target->now->pools[index];
-	int name, address;
+	struct widths widths = measure(pool);
 
-	measure(pool, &name, &address);
 	printf("\npool %s: %s, %s/%s, %" PRIu64 " client%s, %s\n", pool->name, pool->protocol,
 	       pool->distribution, pool->hash, pool->clients, pool->clients == 1 ? "" : "s",
 	       pool->ready ? "ready" : "NOT READY");
-	if (name > 0)
-		printf("  %-*s", name, "SHARD");
-	printf("  %-*s  %-10s %8s %8s %9s\n", address, "ENDPOINT", "STATE", "REQ/S", "ERRORS",
-	       "P99 MS");
-	for (size_t i = 0; i < pool->n_shards; i++)
-		print_shard(target, index, i, name, address);
+	if (widths.shard > 0)
+		printf("  %-*s", widths.shard, "SHARD");
+	printf("  %-*s", widths.address, "ENDPOINT");
+	if (widths.role > 0)
+		printf("  %-*s", widths.role, "ROLE");
+	printf("  %-10s %8s %8s %9s\n", "STATE", "REQ/S", "ERRORS", "P99 MS");
+	for (size_t i = 0; i < pool->n_endpoints; i++)
+		print_endpoint(target, index, i, widths);
 }
 
 static void print_uptime(uint64_t seconds)

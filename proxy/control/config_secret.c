@@ -55,7 +55,6 @@ static void read_file(const struct checker *checker, struct secret_spec *secret)
 			      "the file cannot be read: %s; expected the path of one that holds "
 			      "the password",
 			      strerror(errno));
-		len = 0;
 	} else {
 		len -= len > 0 && bytes[len - 1] == '\n';
 		bytes[len] = '\0';

@@ -143,18 +143,27 @@ static void list_commands(struct page *page, const struct pool *pool)
 	}
 }
 
+static void list_endpoint(struct page *page, const struct pool *pool, const char *shard,
+			  const struct endpoint *endpoint)
+{
+	struct text labels = {0};
+
+	add_label(&labels, "pool", pool->name);
+	add_label(&labels, "shard", shard);
+	add_label(&labels, "endpoint", endpoint->text);
+	add_label(&labels, "role", endpoint_role(endpoint));
+	add_series(page, (struct stats_subject){STATS_OF_ENDPOINT, pool->index, endpoint->id},
+		   &labels);
+}
+
 static void list_endpoints(struct page *page, const struct pool *pool)
 {
 	for (uint16_t i = 0; i < pool->n_shards; i++) {
-		const struct endpoint *endpoint = pool->shards[i].primary;
-		struct text labels = {0};
+		const struct shard *shard = &pool->shards[i];
 
-		add_label(&labels, "pool", pool->name);
-		add_label(&labels, "shard", pool->shards[i].name);
-		add_label(&labels, "endpoint", endpoint->text);
-		add_series(page,
-			   (struct stats_subject){STATS_OF_ENDPOINT, pool->index, endpoint->id},
-			   &labels);
+		list_endpoint(page, pool, shard->name, shard->primary);
+		for (uint16_t j = 0; j < shard->n_replicas; j++)
+			list_endpoint(page, pool, shard->name, &shard->replicas[j]);
 	}
 }
 

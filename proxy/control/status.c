@@ -44,8 +44,8 @@ static json_t *endpoint_object(const struct view *view, const struct endpoint *e
 	char buf[VIEW_ERROR_MAX];
 	const char *last_error = view_endpoint_error(view, endpoint, buf);
 
-	return json_pack("{so ss so so sI so so}", "address", string_of(endpoint->text), "state",
-			 state, "last_error",
+	return json_pack("{so ss ss so so sI so so}", "address", string_of(endpoint->text), "role",
+			 endpoint_role(endpoint), "state", state, "last_error",
 			 last_error != NULL ? string_of(last_error) : json_null(), "requests",
 			 sum_of(view, subject, offsetof(struct endpoint_stats, requests)), "errors",
 			 (json_int_t)errors, "in_flight",
@@ -60,11 +60,15 @@ static json_t *shards_array(const struct view *view, const struct pool *pool)
 
 	for (uint16_t i = 0; i < pool->n_shards; i++) {
 		const struct shard *shard = &pool->shards[i];
+		json_t *replicas = json_array();
 
+		for (uint16_t j = 0; j < shard->n_replicas; j++)
+			json_array_append_new(replicas, endpoint_object(view, &shard->replicas[j]));
 		json_array_append_new(shards,
-				      json_pack("{so sI so}", "name", string_of(shard->name),
+				      json_pack("{so sI so so}", "name", string_of(shard->name),
 						"weight", (json_int_t)shard->weight, "endpoint",
-						endpoint_object(view, shard->primary)));
+						endpoint_object(view, shard->primary), "replicas",
+						replicas));
 	}
 	return shards;
 }
@@ -128,20 +132,43 @@ void status_render(const struct view *view, struct text *out)
 	json_decref(root);
 }
 
-static int read_shard(json_t *json, struct status_shard *out, json_error_t *error)
+static int read_endpoint(json_t *json, const char *shard, struct status_endpoint *out,
+			 json_error_t *error)
 {
 	json_t *last_error;
 	json_int_t requests, errors, in_flight;
 
-	if (json_unpack_ex(json, error, 0, "{ss s{ss ss so sI sI sI sF}}", "name", &out->name,
-			   "endpoint", "address", &out->address, "state", &out->state, "last_error",
-			   &last_error, "requests", &requests, "errors", &errors, "in_flight",
-			   &in_flight, "p99_ms", &out->p99_ms) != 0)
+	if (json_unpack_ex(json, error, 0, "{ss ss ss so sI sI sI sF}", "address", &out->address,
+			   "role", &out->role, "state", &out->state, "last_error", &last_error,
+			   "requests", &requests, "errors", &errors, "in_flight", &in_flight,
+			   "p99_ms", &out->p99_ms) != 0)
 		return -1;
+	out->shard = shard;
 	out->last_error = json_string_value(last_error);
 	out->requests = (uint64_t)requests;
 	out->errors = (uint64_t)errors;
 	out->in_flight = (uint64_t)in_flight;
+	return 0;
+}
+
+/* A shard's endpoints behind those of the pool that there are so far. */
+static int read_shard(json_t *json, struct status_pool *out, json_error_t *error)
+{
+	const char *name;
+	json_t *primary, *replicas;
+
+	if (json_unpack_ex(json, error, 0, "{ss so so}", "name", &name, "endpoint", &primary,
+			   "replicas", &replicas) != 0)
+		return -1;
+	size_t n = 1 + json_array_size(replicas);
+	out->endpoints =
+		alloc_resize(out->endpoints, (out->n_endpoints + n) * sizeof(*out->endpoints));
+	for (size_t i = 0; i < n; i++) {
+		json_t *endpoint = i == 0 ? primary : json_array_get(replicas, i - 1);
+
+		if (read_endpoint(endpoint, name, &out->endpoints[out->n_endpoints++], error) != 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -157,10 +184,8 @@ static int read_pool(json_t *json, struct status_pool *out, json_error_t *error)
 		return -1;
 	out->ready = ready;
 	out->clients = (uint64_t)clients;
-	out->n_shards = json_array_size(shards);
-	out->shards = alloc_zeroed(out->n_shards, sizeof(*out->shards));
-	for (size_t i = 0; i < out->n_shards; i++)
-		if (read_shard(json_array_get(shards, i), &out->shards[i], error) != 0)
+	for (size_t i = 0; i < json_array_size(shards); i++)
+		if (read_shard(json_array_get(shards, i), out, error) != 0)
 			return -1;
 	return 0;
 }
@@ -205,7 +230,7 @@ void status_free(struct status *status)
 	if (status == NULL)
 		return;
 	for (size_t i = 0; i < status->n_pools; i++)
-		free(status->pools[i].shards);
+		free(status->pools[i].endpoints);
 	free(status->pools);
 	json_decref(status->document);
 	free(status);

@@ -19,8 +19,9 @@
 void status_render(const struct view *view, struct text *out);
 
 /* What a reader needs of such an object; all strings are the status's own. */
-struct status_shard {
-	const char *name, *address, *state;
+struct status_endpoint {
+	const char *shard, *role; /* "primary" or "replica" */
+	const char *address, *state;
 	const char *last_error; /* NULL: none so far */
 	uint64_t requests, errors, in_flight;
 	double p99_ms; /* from written to the whole reply, since the start */
@@ -30,8 +31,8 @@ struct status_pool {
 	const char *name, *protocol, *distribution, *hash;
 	bool ready;
 	uint64_t clients;
-	struct status_shard *shards;
-	size_t n_shards;
+	struct status_endpoint *endpoints; /* by shard, its primary first */
+	size_t n_endpoints;
 };
 
 struct status {

@@ -40,4 +40,10 @@ struct endpoint {
 	char text[ADDRESS_TEXT_MAX]; /* address_format's */
 };
 
+/* What it is to its shard, as metrics and status say it: "primary" or "replica". */
+static inline const char *endpoint_role(const struct endpoint *endpoint)
+{
+	return endpoint->is_replica ? "replica" : "primary";
+}
+
 #endif

@@ -30,6 +30,14 @@
  * that needs one. */
 #define LEASES_IDLE 16
 
+/* Bytes of shards' replies that are laid in one piece where joining them means to compare their
+ * elements (PUBSUB CHANNELS), which takes as much memory again: a million names of 32 bytes. Where
+ * nothing is compared (KEYS), replies are joined by reference and have no such limit. */
+#define MERGE_WHOLE_MAX (32 * 1024 * 1024)
+
+/* Bytes of one shard's INFO that are read: ten times what Redis says with all its statistics. */
+#define INFO_MAX (1024 * 1024)
+
 /* Milliseconds between attempts to reach a node that cannot be reached: the first wait, doubled
  * each time up to the last; each is jittered by half, so that many proxies do not march in step. */
 #define BACKOFF_FIRST_MS 50

@@ -1,16 +1,13 @@
 #include "plan/merge.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/number.h"
+#include "plan/merge_arrays.h"
+#include "plan/merge_info.h"
 #include "plan/merge_stats.h"
-#include "proto/resp_frame.h"
-#include "proto/resp_write.h"
+#include "plan/part.h"
 
-#define END_LINE   "END\r\n"
-#define COPY_MAX   512 /* bytes: shorter elements are copied side by side, longer ones referenced */
-#define HEADER_MAX 32  /* bytes of "*N\r\n" or ":N\r\n" that are looked at */
+#define END_LINE "END\r\n"
 
 static void append_str(struct request *request, const char *cstr)
 {
@@ -41,81 +38,35 @@ static void fail_with(struct request *request, struct call *part)
 	request->is_error = true;
 }
 
-static bool is_good(const struct call *part)
-{
-	return part->result == CALL_REPLY && !part->is_error;
-}
-
-static struct call *first_bad(struct request *request)
+/* The first part that is good, or is not; NULL if there is none. */
+static struct call *first_part(struct request *request, bool good)
 {
 	struct call *part = request->parts;
 
-	while (part != NULL && is_good(part))
+	while (part != NULL && part_is_good(part) != good)
 		part = part->next;
 	return part;
 }
 
-/* Read and drop "<type><n>\r\n" at the head of a reply. False if it is not there. */
-static bool take_header(struct chunk_pool *chunks, struct chain *reply, char type, int64_t *n)
-{
-	char head[HEADER_MAX];
-	size_t len = chain_peek(reply, head, sizeof(head));
-	const char *end = memchr(head, '\r', len);
-
-	if (len == 0 || head[0] != type || end == NULL ||
-	    !number_parse_i64(span_make(head + 1, (size_t)(end - head) - 1), n))
-		return false;
-	chain_consume(chunks, reply, (uint64_t)(end - head) + 2);
-	return true;
-}
-
-/* Move one RESP value from the head of a part's reply. Scanning stops at no segment's end: a
- * reply's header lines are never cut by one. */
-static void move_element(struct request *request, struct chain *from)
-{
-	struct chunk_pool *chunks = &request->engine->chunks;
-	struct frame frame = {0};
-	enum frame_result result = FRAME_MORE;
-
-	while (result == FRAME_MORE && !chain_is_empty(from)) {
-		struct span head = chain_head(from);
-		size_t took;
-
-		result = resp_frame_scan(&frame, head, &took);
-		if (took == 0)
-			return;
-		if (took <= COPY_MAX) {
-			chain_copy(chunks, &request->reply, span_make(head.p, took));
-			chain_consume(chunks, from, took);
-		} else {
-			chain_move_head(chunks, &request->reply, from, took);
-		}
-	}
-}
-
 static bool opens_array(struct request *request, struct call *part)
 {
-	int64_t n;
-
-	return take_header(&request->engine->chunks, &part->reply, '*', &n) && n == part->n_keys;
+	return part_take_header(request, part, "*") && part_number(part) == part->n_keys;
 }
 
 /* In key order; a key whose shard failed has that error in its place. */
 static void merge_array(struct request *request)
 {
 	struct call **parts = request->engine->part_of; /* scratch here, by part number */
-	char header[RESP_HEADER_MAX];
 
 	for (struct call *part = request->parts; part != NULL; part = part->next)
 		parts[part->number] = part;
-	size_t len = resp_write_header(header, '*', request->n_keys);
-	chain_copy(&request->engine->chunks, &request->reply, span_make(header, len));
+	part_write_header(request, '*', request->n_keys);
 	for (uint32_t i = 0; i < request->n_keys; i++) {
 		struct call *part = parts[request->part_of_key[i]];
 		struct chain error = {0};
 
-		if (is_good(part)) {
-			move_element(request, &part->reply);
+		if (part_is_good(part)) {
+			part_move_element(request, part);
 		} else if (part->result == CALL_REPLY) {
 			chain_share(&request->engine->chunks, &error, &part->reply);
 			chain_move(&request->engine->chunks, &request->reply, &error);
@@ -125,26 +76,23 @@ static void merge_array(struct request *request)
 	}
 }
 
-/* The part's number is kept in `begin`, which a call has no more use for once it is done. */
-static bool is_number(struct request *request, struct call *part)
-{
-	int64_t n;
-
-	if (!take_header(&request->engine->chunks, &part->reply, ':', &n))
-		return false;
-	part->begin = (uint64_t)n;
-	return true;
-}
-
 static void merge_sum(struct request *request)
 {
-	char header[RESP_HEADER_MAX];
 	uint64_t sum = 0;
 
 	for (const struct call *part = request->parts; part != NULL; part = part->next)
-		sum += part->begin;
-	size_t len = resp_write_header(header, ':', (int64_t)sum);
-	chain_copy(&request->engine->chunks, &request->reply, span_make(header, len));
+		sum += (uint64_t)part_number(part);
+	part_write_header(request, ':', (int64_t)sum);
+}
+
+static void merge_min(struct request *request)
+{
+	int64_t least = INT64_MAX;
+
+	for (const struct call *part = request->parts; part != NULL; part = part->next)
+		if (part_number(part) < least)
+			least = part_number(part);
+	part_write_header(request, ':', least);
 }
 
 /* Nothing, or VALUE blocks, for no more keys than were asked for, and END. A scanner leaves no line
@@ -168,7 +116,7 @@ static void merge_values(struct request *request)
 	struct pool_stats *stats = &request->engine->stats->pools[request->pool->index];
 
 	for (struct call *part = request->parts; part != NULL; part = part->next) {
-		if (!is_good(part))
+		if (!part_is_good(part))
 			continue;
 		chain_drop_tail(chunks, &part->reply, strlen(END_LINE));
 		chain_move(chunks, &request->reply, &part->reply);
@@ -183,6 +131,31 @@ static void merge_first(struct request *request)
 	chain_move(&request->engine->chunks, &request->reply, &request->parts->reply);
 }
 
+/* One good reply is enough, whatever the others say: the whole is no error then. */
+static void merge_any_ok(struct request *request)
+{
+	chain_move(&request->engine->chunks, &request->reply, &first_part(request, true)->reply);
+	request->is_error = false;
+}
+
+static bool is_string_or_null(struct request *request, struct call *part)
+{
+	(void)request;
+	return strchr("$=+", chain_head(&part->reply).p[0]) != NULL || part_is_null(part);
+}
+
+/* A shard without keys has none to give; if none has, the first's null is the reply. */
+static void merge_random(struct request *request)
+{
+	struct call *chosen = request->parts;
+	uint64_t n = 0;
+
+	for (struct call *part = request->parts; part != NULL; part = part->next)
+		if (!part_is_null(part) && rng_below(&request->engine->rng, ++n) == 0)
+			chosen = part;
+	chain_move(&request->engine->chunks, &request->reply, &chosen->reply);
+}
+
 static bool is_anything(struct request *request, struct call *part)
 {
 	(void)request;
@@ -190,33 +163,61 @@ static bool is_anything(struct request *request, struct call *part)
 	return true;
 }
 
+/* May the parts that are there stand without those that failed? */
+enum stands {
+	NEVER, /* a reply silently short of a shard's share is worse than an error */
+	BY_SETTING,
+	ALWAYS /* as long as there is one */
+};
+
 /* How parts are joined; a part that is no error and does not fit is no answer to what was asked. */
 static const struct {
 	bool (*fits)(struct request *request, struct call *part);
 	void (*join)(struct request *request);
-	bool partial; /* the parts that are there can stand without the others */
+	enum stands stands;
 } merges[] = {
-	[MERGE_NONE] = {is_anything, merge_first, false},
-	[MERGE_ARRAY] = {opens_array, merge_array, true},
-	[MERGE_SUM] = {is_number, merge_sum, false},
-	[MERGE_ALL_OK] = {is_anything, merge_first, false},
-	[MERGE_VALUES] = {is_values, merge_values, true},
-	[MERGE_STATS] = {is_anything, merge_stats, true},
+	[MERGE_NONE] = {is_anything, merge_first, NEVER},
+	[MERGE_ARRAY] = {opens_array, merge_array, BY_SETTING},
+	[MERGE_SUM] = {part_take_integer, merge_sum, NEVER},
+	[MERGE_ALL_OK] = {is_anything, merge_first, NEVER},
+	[MERGE_VALUES] = {is_values, merge_values, BY_SETTING},
+	[MERGE_STATS] = {is_anything, merge_stats, BY_SETTING},
+	[MERGE_CONCAT] = {merge_is_array, merge_concat, NEVER},
+	[MERGE_UNION] = {merge_is_array, merge_union, NEVER},
+	[MERGE_MIN] = {part_take_integer, merge_min, NEVER},
+	[MERGE_AND] = {merge_is_flags, merge_and, NEVER},
+	[MERGE_ANY_OK] = {is_anything, merge_any_ok, ALWAYS},
+	[MERGE_RANDOM] = {is_string_or_null, merge_random, NEVER},
+	[MERGE_PAIRS] = {merge_is_pairs, merge_pairs, NEVER},
+	[MERGE_INFO] = {merge_is_info, merge_info, ALWAYS},
 };
+
+static bool may_stand(struct request *request, enum stands stands)
+{
+	if (stands == BY_SETTING)
+		return request->pool->settings.multiget_errors == MULTIGET_PARTIAL;
+	return stands == ALWAYS && first_part(request, true) != NULL;
+}
+
+static void check_part(struct request *request, struct call *part)
+{
+	if (part->result != CALL_REPLY)
+		return;
+	part_drop_attributes(request, part);
+	if (!part->is_error && !merges[request->command->merge].fits(request, part))
+		part->result = CALL_GARBAGE;
+}
 
 void merge(struct request *request)
 {
 	uint8_t how = request->command->merge;
-	bool partial =
-		merges[how].partial && request->pool->settings.multiget_errors == MULTIGET_PARTIAL;
 
 	for (struct call *part = request->parts; part != NULL; part = part->next)
-		if (is_good(part) && !merges[how].fits(request, part))
-			part->result = CALL_GARBAGE;
-	struct call *bad = first_bad(request);
+		check_part(request, part);
+	struct call *bad = first_part(request, false);
 	if (bad != NULL)
 		request->is_error = true;
-	if (bad != NULL && !partial)
+	if (bad != NULL && !may_stand(request, merges[how].stands))
 		fail_with(request, bad);
 	else
 		merges[how].join(request);

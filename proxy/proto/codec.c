@@ -15,7 +15,7 @@ static bool mc_is_error(struct span start)
 
 static bool resp_is_error(struct span start)
 {
-	return start.len >= 1 && start.p[0] == '-';
+	return start.len >= 1 && (start.p[0] == '-' || start.p[0] == '!');
 }
 
 static const struct command *version_row(void)

@@ -18,6 +18,7 @@
 #include "route/topology.h"
 
 struct connset;
+struct pubsub;
 
 /* What a connection to a server is set to: calls of different kinds cannot share one. */
 struct conn_kind {
@@ -37,6 +38,7 @@ struct engine {
 	struct stats *const *all_stats; /* every worker's, to read; n_workers of them */
 	uint16_t worker, n_workers;
 	struct connset *connsets; /* by endpoint id */
+	struct pubsub *pubsub;	  /* plan/pubsub.c; NULL: nobody has subscribed yet */
 	uint64_t started_us;
 
 	/* Scratch, valid until the next command is parsed; grown, never shrunk. */

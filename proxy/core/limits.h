@@ -30,6 +30,11 @@
  * that needs one. */
 #define LEASES_IDLE 16
 
+/* Channels and patterns that one client may be subscribed to, and bytes of all their names: they are
+ * kept outside the memory that limits.memory counts. */
+#define SUBSCRIPTIONS_MAX    65536
+#define SUBSCRIBED_BYTES_MAX (16 * 1024 * 1024)
+
 /* Milliseconds between attempts to reach a node that cannot be reached: the first wait, doubled
  * each time up to the last; each is jittered by half, so that many proxies do not march in step. */
 #define BACKOFF_FIRST_MS 50

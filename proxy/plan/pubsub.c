@@ -260,7 +260,7 @@ void pubsub_abandon(struct engine *engine, struct session *session)
 		subscriber->waiting = NULL;
 		finish(waiting);
 	}
-	for (int kind = 0; kind < PUBSUB_KINDS; kind++)
+	for (enum pubsub_kind kind = 0; kind < PUBSUB_KINDS; kind++)
 		while ((topic = subscriber_first(subscriber, kind)) != NULL)
 			subscriber_quit(subscriber, topic);
 	subscriber_tidy(session);

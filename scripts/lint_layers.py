@@ -26,6 +26,7 @@ LIBRARIES = [
     (r"uv\.h$|uv/", r"^io/", 99),
     (r"openssl/", r"^base/digest\.c$", 1),
     (r"xxhash\.h$", r"^route/", 2),
+    (r"uthash\.h$", r"^(core|plan)/", 2),
     (r"yaml\.h$", r"^control/.*\.c$", 1),
     (r"microhttpd\.h$", r"^control/.*\.c$", 1),
     (r"jansson\.h$", r"^control/.*\.c$", 1),

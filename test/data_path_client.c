@@ -1,5 +1,6 @@
 #include "data_path.h"
 
+#include "plan/pubsub.h"
 #include "serve/clients.h"
 
 /* As a worker does. */
@@ -13,6 +14,7 @@ static void relieve(void *arg)
 static void close_clients(struct data_path *dp)
 {
 	clients_close_all(&dp->clients);
+	pubsub_shut(&dp->engine);
 }
 
 struct fake_peer *data_path_client(struct data_path *dp)

@@ -19,6 +19,7 @@
 
 struct connset;
 struct scripts;
+struct pubsub;
 
 /* What a connection to a server is set to: calls of different kinds cannot share one. */
 struct conn_kind {
@@ -40,6 +41,7 @@ struct engine {
 	struct connset *connsets; /* by endpoint id */
 	struct command **modules; /* by pool: rows of its own commands, or NULL */
 	struct scripts *scripts;  /* of all workers; NULL: none are remembered */
+	struct pubsub *pubsub;	  /* plan/pubsub.c; NULL: nobody has subscribed yet */
 	uint64_t started_us;
 
 	/* Scratch, valid until the next command is parsed; grown, never shrunk. */

@@ -37,6 +37,10 @@
 
 /* Bytes of one shard's INFO that are read: ten times what Redis says with all its statistics. */
 #define INFO_MAX (1024 * 1024)
+/* Channels and patterns that one client may be subscribed to, and bytes of all their names: they are
+ * kept outside the memory that limits.memory counts. */
+#define SUBSCRIPTIONS_MAX    65536
+#define SUBSCRIBED_BYTES_MAX (16 * 1024 * 1024)
 
 /* Milliseconds between attempts to reach a node that cannot be reached: the first wait, doubled
  * each time up to the last; each is jittered by half, so that many proxies do not march in step. */

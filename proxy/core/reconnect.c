@@ -46,15 +46,15 @@ void reconnect_begin(struct upstream *up)
 }
 
 /* Half of the wait is fixed and half random. */
-static uint64_t backoff_ms(struct upstream *up)
+uint64_t reconnect_backoff_ms(struct engine *engine, uint32_t failures)
 {
 	uint64_t wait = BACKOFF_FIRST_MS;
 
-	for (uint32_t i = 1; i < up->failures && wait < BACKOFF_LAST_MS; i++)
+	for (uint32_t i = 1; i < failures && wait < BACKOFF_LAST_MS; i++)
 		wait *= 2;
 	if (wait > BACKOFF_LAST_MS)
 		wait = BACKOFF_LAST_MS;
-	return wait / 2 + rng_below(&up->engine->rng, wait / 2 + 1);
+	return wait / 2 + rng_below(&engine->rng, wait / 2 + 1);
 }
 
 static void note_fault(struct upstream *up, int fault)
@@ -93,7 +93,7 @@ static void fail(struct upstream *up, int fault, enum call_result result)
 			    up->pool->shards[up->endpoint->shard].name,
 			    connset_fault_text(fault, up->endpoint, why));
 	reconnect_set_state(up, UPSTREAM_WAITING);
-	timer_start(up->timer, backoff_ms(up));
+	timer_start(up->timer, reconnect_backoff_ms(up->engine, up->failures));
 	upstream_drop(up, result);
 }
 
@@ -126,8 +126,7 @@ void connset_on_connected(struct upstream *up, int err)
 		fail(up, err, CALL_NOT_SENT);
 }
 
-/* What to say of a connection that stood and broke. */
-static int fault_of(enum call_result result, int err)
+int reconnect_fault(enum call_result result, int err)
 {
 	if (result == CALL_GARBAGE)
 		return FAULT_GARBAGE;
@@ -141,7 +140,7 @@ static int fault_of(enum call_result result, int err)
 void connset_on_broken(struct upstream *up, enum call_result result, int err)
 {
 	uint64_t now = loop_now_us(up->engine->loop);
-	int fault = fault_of(result, err);
+	int fault = reconnect_fault(result, err);
 
 	if (up->is_leased)
 		lease_lost(up, fault, result);

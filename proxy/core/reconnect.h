@@ -19,6 +19,12 @@ void reconnect_on_timer(void *arg);
 /* A node that does not answer: close the connection, and wait before the next. */
 void reconnect_stalled(struct upstream *up);
 
+/* How long to wait after so many failed attempts in a row, jittered. */
+uint64_t reconnect_backoff_ms(struct engine *engine, uint32_t failures);
+
+/* What to say of a connection that stood and broke: an enum connset_fault or a negative errno. */
+int reconnect_fault(enum call_result result, int err);
+
 /* connset.c: take a leased connection off its set; it is freed once the turn is over. */
 void connset_unlist(struct upstream *up);
 

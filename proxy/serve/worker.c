@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "core/limits.h"
 #include "io/mailbox.h"
+#include "plan/pubsub.h"
 #include "serve/clients.h"
 
 enum letter_kind { LETTER_ADOPT, LETTER_DRAIN, LETTER_STOP, LETTER_CENSUS };
@@ -75,6 +76,7 @@ static void stop(struct worker *worker)
 	worker->clients.draining = false;
 	clients_close_all(&worker->clients);
 	census_end(&worker->clients);
+	pubsub_shut(&worker->engine);
 	engine_shut(&worker->engine);
 	timer_free(worker->sweep);
 	mailbox_free(worker->mailbox);

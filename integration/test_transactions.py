@@ -396,19 +396,6 @@ SCRIPTS = {
 1 BLPOP K 0
 1 EXEC
 """,
-    "databases": """
-1 MULTI
-1 SELECT 1
-1 SET K one
-1 SELECT 0
-1 SET K zero
-1 SELECT 1
-1 EXEC
-1 GET K
-1 DEL K
-1 SELECT 0
-1 GET K
-""",
     "a_watch_is_of_one_database": """
 1 SELECT 1
 1 WATCH K
@@ -498,6 +485,7 @@ def test_quit_inside(place, keys):
     "SUBSCRIBE c", "PSUBSCRIBE c*", "HELLO 3", "AUTH x", "CLIENT SETNAME n", "SCRIPT EXISTS x",
     "DBSIZE", "FLUSHALL", "KEYS *", "SCAN 0", "RANDOMKEY", "CONFIG GET maxmemory", "INFO",
     "PUBLISH c m", "COMMAND COUNT", "CLIENT ID", "TIME", "WAIT 0 0", "FUNCTION LIST",
+    "SELECT 1",
 ])
 def test_what_may_be_refused_inside(redis_proxy, keys, text):
     """Queued, or a named refusal after which EXEC does nothing; never anything half."""

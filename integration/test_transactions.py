@@ -436,7 +436,8 @@ def play(place, script, keys, protocol, in_one_write):
     with place.connect() as one, place.connect() as two:
         conns = {1: one, 2: two}
         if protocol == 3:
-            one.hello(3), two.hello(3)
+            one.hello(3)
+            two.hello(3)
         while at < len(rows):
             who, end = rows[at][0], at + 1
             while in_one_write and end < len(rows) and rows[end][0] == who:

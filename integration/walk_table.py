@@ -120,8 +120,8 @@ ttl: SET @k 1 | TTL @k | EXPIRE @k 100 | TTL @k | TTL @n
 randomkey: RANDOMKEY | SET only 1 | RANDOMKEY | MSET a 1 b 2 c 3 | % RANDOMKEY
 rename: SET @a 1 | RENAME @a @b | GET @b | RENAME @n @b | RENAME @b @b
 renamenx: SET @a 1 | RENAMENX @a @b | SET @a 2 | RENAMENX @a @b | RENAMENX @n @b
-restore: RESTORE @k 0 <dump> | GET @k | RESTORE @k 0 <dump> | RESTORE @k 100000 <dump> REPLACE | TTL @k |
-    RESTORE @n 0 nonsense | RESTORE @n x <dump>
+restore: RESTORE @k 0 <dump> | GET @k | RESTORE @k 0 <dump> | RESTORE @k 100000 <dump> REPLACE |
+    TTL @k | RESTORE @n 0 nonsense | RESTORE @n x <dump>
 scan: & SCAN | MSET a 1 b 2 c 3 d 4 e 5 f 6 | & SCAN | & SCAN COUNT 2 | & SCAN MATCH [a-c]* |
     & SCAN TYPE string | & SCAN TYPE list | SCAN x | SCAN 0 COUNT 0 | SCAN 0 NOPE
 sort: RPUSH @l 3 1 2 | SORT @l | SORT @l DESC LIMIT 0 2 | SORT @l BY nosort | SORT @l STORE @d |

@@ -208,7 +208,8 @@ def rows_of(script, names):
 def play(place, script, names, protocol, wanted=None):
     """What each client got after each line: all that came, or as many replies as `wanted` says."""
     found = []
-    with place.connect() as one, place.connect() as two, place.connect() as three:
+    with place.connect(timeout=5) as one, place.connect(timeout=5) as two, \
+            place.connect(timeout=5) as three:
         conns = [one, two, three]
         for conn in conns[: 2 if protocol == 3 else 0]:
             conn.hello(3)

@@ -139,6 +139,132 @@ class Redis(Server):
             assert conn.call("FLUSHALL") == wire.OK
 
 
+class Replica(Redis):
+    """Follows a primary; `through` is where it finds it, so that a relay can be in between."""
+
+    def __init__(self, primary, through=None, folder=None, options=()):
+        super().__init__()
+        self.primary, self.through = primary, through or primary.address
+        self.folder, self.options = folder, list(options)
+
+    def command(self):
+        place = ["--dir", str(self.folder)] if self.folder else []
+        return super().command() + ["--replicaof", *map(str, self.through),
+                                    "--repl-diskless-sync", "yes",
+                                    "--repl-diskless-load", "on-empty-db", *place, *self.options]
+
+    def start(self):
+        super().start()
+        wire.wait_until(self.follows, f"{self.name} to follow {self.primary.name}")
+        return self
+
+    def start_only(self):
+        """Without waiting for anything."""
+        self.process = subprocess.Popen(
+            self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, cwd="/",
+        )
+        return self
+
+    def follows(self):
+        """The link is up and it has all that the primary has."""
+        mine, its = info(self, "replication"), info(self.primary, "replication")
+        return mine["master_link_status"] == "up" and (
+            mine["slave_repl_offset"] == its["master_repl_offset"])
+
+
+def info(server, section):
+    """{name: value} of a section of a Redis server's INFO."""
+    with server.connect() as conn:
+        text = conn.ask("INFO", section).decode()
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+class Relay(threading.Thread):
+    """A TCP connection's long way: to `target`, `delay` seconds later; hold() stops it, cut() ends
+    every connection and refuses more."""
+
+    def __init__(self, target, delay=0):
+        super().__init__(daemon=True)
+        self.target, self.delay = target, delay
+        self.address = (LOOPBACK, free_port())
+        self.pairs, self.held, self.down, self.stopping = [], False, False, False
+        self.late = collections.deque()  # (when, to, bytes)
+        self.listener = socket.create_server(self.address)
+        self.start()
+
+    shown = property(lambda self: f"{LOOPBACK}:{self.address[1]}")
+
+    def run(self):
+        while not self.stopping:
+            ends = [] if self.held else [end for pair in self.pairs for end in pair]
+            for sock in select.select([self.listener] + ends, [], [], 0.002)[0]:
+                if sock is self.listener:
+                    self.accept()
+                else:
+                    self.take(sock)
+            while self.late and not self.held and self.late[0][0] <= time.monotonic():
+                _, to, data = self.late.popleft()
+                try:
+                    to.sendall(data)
+                except OSError:
+                    self.part(to)
+            if self.down:
+                for pair in list(self.pairs):
+                    self.part(pair[0])
+        for pair in list(self.pairs):
+            self.part(pair[0])
+        self.listener.close()
+
+    def accept(self):
+        one = self.listener.accept()[0]
+        try:
+            other = None if self.down else socket.create_connection(self.target, timeout=2)
+        except OSError:
+            other = None
+        if other is None:
+            one.close()
+            return
+        for end in (one, other):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.pairs.append((one, other))
+
+    def take(self, sock):
+        pair = next((pair for pair in self.pairs if sock in pair), None)
+        if pair is None:
+            return
+        try:
+            data = sock.recv(1 << 16)
+        except OSError:
+            data = b""
+        if data:
+            to = pair[1] if sock is pair[0] else pair[0]
+            self.late.append((time.monotonic() + self.delay, to, data))
+        else:
+            self.part(sock)
+
+    def part(self, sock):
+        for pair in list(self.pairs):
+            if sock in pair:
+                self.pairs.remove(pair)
+                pair[0].close()
+                pair[1].close()
+
+    def hold(self):
+        self.held = True
+
+    def cut(self):
+        self.down = True
+        wire.wait_until(lambda: not self.pairs, "the relay to cut")
+
+    def mend(self):
+        self.held = self.down = False
+
+    def stop(self):
+        self.stopping = True
+        self.join()
+
+
 # -- scripted servers -----------------------------------------------------------------------------
 
 

@@ -228,26 +228,60 @@ def decode_at(raw, at):
     return values, at
 
 
+LINES = "+-:_#,("  # the kinds that are one line
+BULKS = "$=!"  # a length, and as many bytes
+AGGREGATES = {"*": 1, "~": 1, ">": 1, "%": 2, "|": 2}  # a count, and so many values for each
+
+
+def typed(raw):
+    """One whole reply of RESP2 or RESP3 as (kind, value), the kind being the byte it begins with.
+
+    The value of an aggregate is a list of such pairs (a map's keys and values in turn), that of any
+    other kind bytes, and of a null in RESP2 None: what compares equal is the same on the wire.
+    """
+    value, end = typed_at(raw, 0)
+    assert end == len(raw), raw[end : end + 100]
+    return value
+
+
+def typed_at(raw, at):
+    line_end = raw.index(b"\r\n", at)
+    kind, head, at = chr(raw[at]), raw[at + 1 : line_end], line_end + 2
+    if kind in LINES:
+        return (kind, bytes(head)), at
+    length = int(head)
+    if length < 0:
+        return (kind, None), at
+    if kind in BULKS:
+        return (kind, bytes(raw[at : at + length])), at + length + 2
+    values = []
+    for _ in range(length * AGGREGATES[kind] + (kind == "|")):
+        value, at = typed_at(raw, at)
+        values.append(value)
+    return (kind, values), at
+
+
 class RespConnection(Connection):
-    """A client of a Redis pool."""
+    """A client of a Redis pool; HELLO 3 makes it one of RESP3."""
 
     def read_reply(self):
-        """The bytes of one reply, whole."""
+        """The bytes of one reply, whole; of RESP3 a push counts as one."""
         owed, at = 1, 0
         while owed:
             line_end = self.line_end(at)
-            kind = self.buffer[at : at + 1]
+            kind = chr(self.buffer[at])
             head = bytes(self.buffer[at + 1 : line_end - 2])
-            if self.buffer[line_end - 2 : line_end] != b"\r\n" or kind not in b"+-:$*":
+            known = kind in LINES or kind in BULKS or kind in AGGREGATES
+            if self.buffer[line_end - 2 : line_end] != b"\r\n" or not known:
                 raise WireError(f"no RESP: {bytes(self.buffer[at:at + 200])!r}")
             at, owed = line_end, owed - 1
-            if kind == b"$" and int(head) >= 0:
+            if kind in BULKS and int(head) >= 0:
                 at += int(head) + 2
                 self.need(at)
                 if self.buffer[at - 2 : at] != b"\r\n":
                     raise WireError(f"bulk without its end: {bytes(self.buffer[:200])!r}")
-            elif kind == b"*" and int(head) > 0:
-                owed += int(head)
+            elif kind in AGGREGATES and int(head) > 0:
+                owed += int(head) * AGGREGATES[kind] + (kind == "|")
         return self.read(at)
 
     def call(self, *args):
@@ -257,6 +291,12 @@ class RespConnection(Connection):
     def ask(self, *args):
         """As call, but the reply's value."""
         return decode(self.call(*args))
+
+    def hello(self, version):
+        """Go on in RESP2 or RESP3."""
+        reply = typed(self.call("HELLO", version))
+        assert reply[0] == ("%" if version == 3 else "*"), reply
+        return self
 
     def pipeline(self, commands):
         """All at once; the replies' bytes, one by one."""

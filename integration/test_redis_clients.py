@@ -71,7 +71,7 @@ def hiredis(tmp_path_factory):
 
 
 def run(words, **environment):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=40, cwd=str(CLIENTS),
+    done = subprocess.run(words, capture_output=True, text=True, timeout=25, cwd=str(CLIENTS),
                           env={**os.environ, **environment}, check=False)
     assert done.returncode == 0 and not done.stderr, (done.returncode, done.stderr, done.stdout)
     return done.stdout

@@ -1,5 +1,6 @@
 """Fixtures: real servers, scripted servers, the proxy, and a deadline for each test."""
 
+import collections
 import os
 import random
 import signal
@@ -192,6 +193,24 @@ def mc_proxy(module_proxy, memcacheds):
 def redis_proxy(module_proxy, redises):
     """One proxy over the three Redis."""
     return module_proxy(slipring.pool("redis", redises[:3]))
+
+
+Sharded = collections.namedtuple("Sharded", "address shards")
+
+
+@pytest.fixture(scope="module")
+def sharded(module_proxy):
+    """What a client library connects to, and the Redis behind it: three, of which nobody else
+    knows. SLIPRING_TEST_DIRECT=1 makes it one Redis without the proxy: the test of the test."""
+    direct = bool(os.environ.get("SLIPRING_TEST_DIRECT"))
+    started = start_all(servers.Redis, 1 if direct else 3)
+    if direct:
+        yield Sharded(started[0].address, started)
+    else:
+        proxy = module_proxy(slipring.pool("redis", started, hash_tag="{}"))
+        yield Sharded(proxy.address(), started)
+    for server in started:
+        server.kill()
 
 
 @pytest.fixture

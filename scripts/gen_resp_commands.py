@@ -89,8 +89,8 @@ RESPONSE_POLICIES = {
     "agg_sum": "MERGE_SUM", "agg_min": "MERGE_MIN", "agg_logical_and": "MERGE_AND",
     "all_succeeded": "MERGE_ALL_OK", "one_succeeded": "MERGE_ANY_OK",
 }
-# Reads of which a replica's answer is of no use: its cursors and its keys are its own, or the
-# command changes with what the primary has just run. Scripts are at the primary only.
+# Reads of which a replica's answer is of no use: its cursors are its own, it lags behind in what
+# keys there are, and scripts are loaded at the primary only.
 PRIMARY = set("scan hscan sscan zscan keys randomkey dbsize eval_ro evalsha_ro fcall_ro".split())
 # A script is known to a node that has run it or been given it; a function is data.
 SCRIPTS = {"eval", "evalsha", "eval_ro", "evalsha_ro"}
@@ -216,7 +216,7 @@ def check_legacy(row, specs):
 def flags_of(row, specs):
     name, wire = row[0], row[2]
     # Of the pub/sub commands only those that change a connection's state are barred in scripts.
-    subscribes = "pubsub" in wire and "noscript" in wire and split_of(row)[0] == "SPLIT_PUBSUB"
+    subscribes = "pubsub" in wire and "noscript" in wire
     reads = "readonly" in wire
     has = [
         ("CMD_READ", reads),
@@ -254,8 +254,10 @@ def split_by_tips(row):
     tips = dict(tip.split(":") for tip in row[7] if ":" in tip)
     request, response = tips.get("request_policy"), tips.get("response_policy")
     if request == "multi_shard":
-        pairs = any(spec[0] == "RANGE" and spec[3] == 2 for spec in key_specs(row))
-        split, merge = "SPLIT_PAIRS" if pairs else "SPLIT_KEYS", "MERGE_ARRAY"
+        # Parts can be made of keys up to the last argument, and of no others.
+        specs = key_specs(row)
+        step = specs[0][3] if len(specs) == 1 and specs[0][::2] == ("RANGE", -1) else None
+        split, merge = {1: "SPLIT_KEYS", 2: "SPLIT_PAIRS"}.get(step), "MERGE_ARRAY"
     else:
         split, merge = REQUEST_POLICIES.get(request), "MERGE_CONCAT"
     if response is not None:
@@ -312,8 +314,8 @@ def row_text(number, command):
     keys = f"KEYS({len(texts)}, {', '.join(texts)})" if texts else "NO_KEYS"
     why = f'"{command.why}"' if command.why else "NULL"
     return (f'COMMAND({number}, "{command.name}", {command.arity}, {flags}, {command.split},'
-            f' {command.merge},\n\t{keys}, "{" ".join(command.wire)}",'
-            f' 0x{command.categories:x}, {why})\n')
+            f' {command.merge},\n\t{keys}, "{" ".join(command.wire)}",\n'
+            f'\t0x{command.categories:x}, {why})\n')
 
 
 # The hash, as proto/resp_command.c has it.
@@ -433,8 +435,8 @@ def main():
         if not args.check:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:
-            print(f"{path.name} is not what this server's COMMAND gives: its first line says of "
-                  "which version it is", file=sys.stderr)
+            print(f"{path.name} is not what this server's COMMAND gives; is the server of the "
+                  "version that the file names?", file=sys.stderr)
             differ = 1
     if undecided:
         print("refused, as no table here has them: " + ", ".join(undecided), file=sys.stderr)

@@ -346,7 +346,12 @@ START_TEST(knows_the_command_and_the_subcommand)
 	ck_assert_str_eq(parse_whole(span_of("OBJECT Freq k\r\n")).command->name, "object|freq");
 	ck_assert_str_eq(parse_whole(span_of("object nonesuch k\r\n")).command->name, "object");
 	ck_assert_str_eq(parse_whole(span_of("object\r\n")).command->name, "object");
-	ck_assert_str_eq(parse_whole(span_of("client setname x\r\n")).command->name, "client");
+	ck_assert_str_eq(parse_whole(span_of("CLIENT setName x\r\n")).command->name,
+			 "client|setname");
+	ck_assert_str_eq(parse_whole(span_of("client nonesuch\r\n")).command->name, "client");
+	ck_assert_str_eq(parse_whole(span_of("command\r\n")).command->name, "command");
+	ck_assert_str_eq(parse_whole(span_of("command count\r\n")).command->name, "command|count");
+	ck_assert_str_eq(parse_whole(span_of("command nonesuch\r\n")).command->name, "command");
 }
 END_TEST
 

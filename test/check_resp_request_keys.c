@@ -30,6 +30,13 @@ static const struct {
 	{"memory usage k samples 5", "2"},
 	{"xgroup create k g $", "2"},
 	{"ping", ""},
+	{"publish c m", "1"},
+	{"spublish c m", "1"},
+	{"ssubscribe a b", "1 2"},
+	{"subscribe a b", ""},
+	{"watch a b", "1 2"},
+	{"scan 0 match a", ""},
+	{"client kill a", ""},
 	/* counted keys */
 	{"eval s 0", ""},
 	{"eval s 0 x", ""},
@@ -163,10 +170,11 @@ static const struct {
 	uint32_t n;
 	bool fits;
 } arities[] = {
-	{"get", 1, false}, {"get", 2, true},	 {"get", 3, false},    {"set", 2, false},
-	{"set", 3, true},  {"set", 100, true},	 {"mset", 3, true},    {"mset", 4, false},
-	{"mset", 5, true}, {"msetnx", 2, false}, {"msetnx", 6, false}, {"mget", 2, true},
-	{"mget", 3, true}, {"ping", 1, true},	 {"ping", 0, false},
+	{"get", 1, false},    {"get", 2, true},	    {"get", 3, false},	  {"set", 2, false},
+	{"set", 3, true},     {"set", 100, true},   {"mset", 3, true},	  {"mset", 4, false},
+	{"mset", 5, true},    {"msetnx", 2, false}, {"msetnx", 6, false}, {"mget", 2, true},
+	{"mget", 3, true},    {"ping", 1, true},    {"ping", 0, false},	  {"command", 1, true},
+	{"client", 1, false}, {"object", 1, false},
 };
 
 START_TEST(arity_is_the_servers)

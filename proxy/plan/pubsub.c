@@ -279,10 +279,3 @@ void pubsub_shut(struct engine *engine)
 	topics_free(pubsub);
 	engine->pubsub = NULL;
 }
-
-uint32_t pubsub_count(const struct session *session, enum pubsub_kind kind)
-{
-	(void)session;
-	(void)kind;
-	return 0;
-}

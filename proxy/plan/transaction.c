@@ -363,7 +363,10 @@ void transaction_run(struct request *request, const struct command_bytes *comman
 		{"watch", run_watch}, {"unwatch", run_unwatch},
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (span_equal_str(span_of(request->command->name), commands[i].name))
-			commands[i].run(request, command, shard);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(request->command->name, commands[i].name) != 0)
+			continue;
+		commands[i].run(request, command, shard); /* which may free the request */
+		return;
+	}
 }

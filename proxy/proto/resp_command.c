@@ -96,9 +96,13 @@ const struct command *resp_command_table(size_t *n)
 	return commands;
 }
 
-/* The table of commands has no categories so far. */
 const char *resp_category_name(uint32_t bit)
 {
-	(void)bit;
-	return NULL;
+	static const char *const names[] = {
+#define RESP_CATEGORY(bit, name) [bit] = name,
+#include "proto/resp_categories.def"
+#undef RESP_CATEGORY
+	};
+
+	return bit < ARRAY_LEN(names) ? names[bit] : NULL;
 }

@@ -175,20 +175,21 @@ static void mc_quit(struct client *client, struct request *request,
 struct local {
 	const char *name;
 	void (*run)(struct client *, struct request *, const struct command_bytes *);
+	bool finishes; /* the request is run's to finish, and may be gone when it returns */
 };
 
 static const struct local resp_locals[] = {
-	{"ping", resp_ping},	   {"echo", resp_echo},	       {"quit", resp_quit},
-	{"time", resp_time},	   {"role", resp_role},	       {"select", reply_select},
-	{"hello", reply_hello},	   {"auth", reply_auth},       {"reset", reply_reset},
-	{"readonly", reply_reads}, {"readwrite", reply_reads}, {"asking", resp_cluster},
-	{"cluster", resp_cluster}, {"client", reply_client},   {"config|get", reply_config},
+	{"ping", resp_ping, false},	   {"echo", resp_echo, false},	       {"quit", resp_quit, false},
+	{"time", resp_time, false},	   {"role", resp_role, false},	       {"select", reply_select, true},
+	{"hello", reply_hello, false},	   {"auth", reply_auth, false},       {"reset", reply_reset, false},
+	{"readonly", reply_reads, false}, {"readwrite", reply_reads, false}, {"asking", resp_cluster, false},
+	{"cluster", resp_cluster, false}, {"client", reply_client, false},   {"config|get", reply_config, false},
 };
 
 static const struct local mc_locals[] = {
-	{"version", mc_version},
-	{"verbosity", mc_verbosity},
-	{"quit", mc_quit},
+	{"version", mc_version, false},
+	{"verbosity", mc_verbosity, false},
+	{"quit", mc_quit, false},
 };
 
 /* The row's name, or that of the container which it is a subcommand of. */
@@ -209,9 +210,11 @@ void local_run(struct client *client, struct request *request, const struct comm
 		if (!is_of(locals[i].name, request->command->name))
 			continue;
 		locals[i].run(client, request, command);
+		if (locals[i].finishes)
+			return;
 		break;
 	}
-	if (!request->finished && !request->is_waiting && !client->session.is_held)
+	if (!request->is_waiting)
 		request_finish(request);
 }
 

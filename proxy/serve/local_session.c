@@ -28,18 +28,20 @@ void reply_select(struct client *client, struct request *request,
 	struct session *session = &client->session;
 	int64_t db;
 
-	if (!number_parse_i64(reply_arg(command, 1), &db))
+	if (!number_parse_i64(reply_arg(command, 1), &db)) {
 		reply_error(request, "-ERR value is not an integer or out of range");
-	else if (db < 0 || db > UINT16_MAX)
+	} else if (db < 0 || db > UINT16_MAX) {
 		reply_error(request, "-ERR DB index is out of range");
-	else if (session->transaction != NULL)
+	} else if (session->transaction != NULL) {
 		reply_error(request, "-ERR slipring: 'select' is not supported: keys are watched");
-	else if (db == 0 || db == session->kind.db)
-		session->kind.db = (uint16_t)db;
-	else
+	} else if (db != 0 && db != session->kind.db) {
 		select_start(request, command, (uint16_t)db);
-	if (!request->is_error && !request->finished && !session->is_held)
+		return;
+	} else {
+		session->kind.db = (uint16_t)db;
 		reply_line(request, "+OK");
+	}
+	request_finish(request);
 }
 
 /* True if there is such a user with that password, who the client is now. */

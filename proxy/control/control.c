@@ -14,6 +14,7 @@
 #include "control/admin_http.h"
 #include "control/view.h"
 #include "core/scripts.h"
+#include "core/writes.h"
 #include "io/listener.h"
 #include "io/mailbox.h"
 #include "serve/worker.h"
@@ -45,6 +46,7 @@ struct control {
 	struct admin *admin;
 	struct view view;
 	struct scripts *scripts;
+	struct writes *writes;
 	struct timer *grace;
 	struct signal_watch *signals[3];
 };
@@ -230,6 +232,7 @@ static void start_workers(struct control *control)
 			.worker = w,
 			.n_workers = control->n_workers,
 			.scripts = control->scripts,
+			.writes = control->writes,
 			.memory = control->config->memory / control->n_workers,
 		};
 
@@ -287,6 +290,7 @@ static void init(struct control *control)
 	for (uint16_t w = 0; w <= n; w++)
 		control->stats[w] = stats_new(control->topology);
 	control->scripts = scripts_new();
+	control->writes = writes_new();
 	control->workers = alloc_zeroed(n, sizeof(struct worker *));
 	control->doors = alloc_zeroed(control->topology->n_pools, sizeof(*control->doors));
 	for (uint16_t p = 0; p < control->topology->n_pools; p++)
@@ -324,6 +328,7 @@ static void fini(struct control *control)
 		free(control->doors[p].opened);
 	free(control->doors);
 	scripts_free(control->scripts);
+	writes_free(control->writes);
 	free(control->stats);
 	free(control->workers);
 	free(control->entrances);

@@ -276,6 +276,16 @@ void lease_drop(struct upstream *up)
 
 /* ------------------------------------------------------------------ health */
 
+bool connset_probe(struct engine *engine, struct call *call)
+{
+	struct upstream *up = &engine->connsets[call->endpoint->id].upstreams[0];
+
+	if (up->state != UPSTREAM_READY)
+		return false;
+	upstream_send(up, call);
+	return true;
+}
+
 bool connset_is_up(const struct engine *engine, const struct endpoint *endpoint)
 {
 	return engine->connsets[endpoint->id].upstreams[0].state == UPSTREAM_READY;

@@ -76,6 +76,9 @@ NODISCARD struct upstream *lease_take(struct engine *engine, const struct endpoi
 void lease_return(struct upstream *up);
 void lease_drop(struct upstream *up);
 
+/* Ask a question of the proxy's own on a shared connection. False if there is none that is up. */
+NODISCARD bool connset_probe(struct engine *engine, struct call *call);
+
 /* Is a connection of the usual kind to it up? */
 bool connset_is_up(const struct engine *engine, const struct endpoint *endpoint);
 

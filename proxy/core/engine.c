@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "core/connset.h"
 #include "core/modules.h"
+#include "core/replicas.h"
 #include "core/request.h"
 
 static void relieve_nothing(void *arg)
@@ -35,16 +36,19 @@ void engine_init(struct engine *engine, const struct engine_setup *setup)
 			shards_max = topology->pools[i].n_shards;
 	engine->part_of = alloc_zeroed(shards_max, sizeof(struct call *));
 	engine->scripts = setup->scripts;
+	engine->writes = setup->writes;
 	engine->modules = alloc_zeroed(topology->n_pools, sizeof(*engine->modules));
 	for (uint16_t i = 0; i < topology->n_pools; i++)
 		engine->modules[i] = modules_rows(&topology->pools[i]);
 	engine->connsets = alloc_zeroed(topology->n_endpoints, sizeof(*engine->connsets));
 	for (uint16_t i = 0; i < topology->n_endpoints; i++)
 		connset_init(&engine->connsets[i], engine, &topology->endpoints[i]);
+	replicas_init(engine);
 }
 
 void engine_shut(struct engine *engine)
 {
+	replicas_shut(engine);
 	for (uint16_t i = 0; i < engine->topology->n_endpoints; i++)
 		connset_shut(&engine->connsets[i]);
 }
@@ -54,6 +58,7 @@ void engine_fini(struct engine *engine)
 	for (uint16_t i = 0; i < engine->topology->n_endpoints; i++)
 		connset_fini(&engine->connsets[i]);
 	free(engine->connsets);
+	replicas_fini(engine);
 	for (uint16_t i = 0; i < engine->topology->n_pools; i++)
 		free(engine->modules[i]);
 	free(engine->modules);

@@ -18,6 +18,9 @@
 #include "route/topology.h"
 
 struct connset;
+struct replica;
+struct replica_probes;
+struct writes;
 struct scripts;
 struct pubsub;
 
@@ -38,10 +41,14 @@ struct engine {
 	struct stats *stats;		/* this worker's */
 	struct stats *const *all_stats; /* every worker's, to read; n_workers of them */
 	uint16_t worker, n_workers;
-	struct connset *connsets; /* by endpoint id */
-	struct command **modules; /* by pool: rows of its own commands, or NULL */
-	struct scripts *scripts;  /* of all workers; NULL: none are remembered */
-	struct pubsub *pubsub;	  /* plan/pubsub.c; NULL: nobody has subscribed yet */
+	struct connset *connsets;      /* by endpoint id */
+	struct command **modules;      /* by pool: rows of its own commands, or NULL */
+	struct scripts *scripts;       /* of all workers; NULL: none are remembered */
+	struct pubsub *pubsub;	       /* plan/pubsub.c; NULL: nobody has subscribed yet */
+	struct replica *replicas;      /* by endpoint id: may it be read? */
+	struct replica_probes *probes; /* by pool */
+	struct writes *writes;	       /* of all workers' clients; NULL: none are remembered */
+	uint32_t turn;		       /* counts choices among replicas */
 	uint64_t started_us;
 
 	/* Scratch, valid until the next command is parsed; grown, never shrunk. */
@@ -61,6 +68,7 @@ struct engine_setup {
 	struct stats *const *all_stats;
 	uint16_t worker, n_workers;
 	uint64_t memory;	 /* bytes of chunks */
+	struct writes *writes;	 /* shared by all workers, or NULL */
 	struct scripts *scripts; /* shared by all workers, or NULL */
 	uint64_t seed;
 };

@@ -1,20 +1,116 @@
 #include "core/reads.h"
 
-void reads_note_key(struct request *request, struct span key)
+#include "core/connset.h"
+#include "core/replicas.h"
+#include "core/session.h"
+#include "core/writes.h"
+
+/* Up, and nothing is known against it; with max_lag_bytes its lag must be known. */
+static bool is_fit(struct engine *engine, const struct endpoint *endpoint)
 {
-	(void)request;
-	(void)key;
+	return connset_is_up(engine, endpoint) && replicas_fit(engine, endpoint);
+}
+
+/* How likely it is chosen: more, the sooner it answers. */
+static uint32_t weight_of(struct engine *engine, const struct endpoint *endpoint)
+{
+	return 1 + 1000000 / (50 + engine->replicas[endpoint->id].latency_us);
+}
+
+static bool is_candidate(struct engine *engine, const struct endpoint *endpoint, bool near)
+{
+	return endpoint->is_near == near && is_fit(engine, endpoint);
+}
+
+/* The candidate at `at` of the weights' sum, or the sum itself in *total where out is NULL. */
+static const struct endpoint *walk(struct engine *engine, const struct shard *shard, bool near,
+				   bool by_latency, uint32_t *at)
+{
+	uint32_t sum = 0;
+
+	for (uint16_t i = 0; i < shard->n_replicas; i++) {
+		const struct endpoint *endpoint = &shard->replicas[i];
+
+		if (!is_candidate(engine, endpoint, near))
+			continue;
+		sum += by_latency ? weight_of(engine, endpoint) : 1;
+		if (*at < sum)
+			return endpoint;
+	}
+	*at = sum;
+	return NULL;
+}
+
+/* A fit replica, one in the proxy's zone if there is any; or NULL. */
+static const struct endpoint *choose(struct engine *engine, const struct pool *pool,
+				     const struct shard *shard)
+{
+	bool by_latency = pool->settings.replica_choice == CHOICE_LATENCY;
+
+	for (int near = 1; near >= 0; near--) {
+		uint32_t sum = UINT32_MAX;
+
+		(void)walk(engine, shard, near, by_latency, &sum);
+		if (sum == 0)
+			continue;
+		uint32_t at =
+			by_latency ? (uint32_t)rng_below(&engine->rng, sum) : engine->turn++ % sum;
+		return walk(engine, shard, near, by_latency, &at);
+	}
+	return NULL;
 }
 
 const struct endpoint *reads_endpoint(struct request *request, const struct shard *shard)
 {
-	(void)request;
-	return shard->primary;
+	struct engine *engine = request->engine;
+	const struct endpoint *endpoint = choose(engine, request->pool, shard);
+
+	if (endpoint == NULL)
+		return shard->primary;
+	stat_add(&engine->stats->counter[STAT_READS_REPLICA], 1);
+	return endpoint;
 }
 
 bool reads_elsewhere(struct call *call, enum call_result result)
 {
-	(void)call;
-	(void)result;
-	return false;
+	struct request *request = call->request;
+	struct engine *engine = request->engine;
+	enum replica_fault fault = REPLICA_FAILED;
+
+	if (result == CALL_REPLY && !call->is_error) {
+		replicas_answered(engine, call);
+		return false;
+	}
+	if (result == CALL_REPLY)
+		fault = replicas_fault(chain_head(&call->reply));
+	if (fault == REPLICA_FIT || chain_is_empty(&call->bytes))
+		return false;
+	replicas_blame(engine, call->endpoint, fault);
+	chain_clear(&engine->chunks, &call->reply);
+	const struct endpoint *other = call->attempts > call->shard->n_replicas
+					       ? NULL
+					       : choose(engine, request->pool, call->shard);
+	call->endpoint = other == NULL || other == call->endpoint ? call->shard->primary : other;
+	stat_add(&engine->stats->counter[STAT_READS_MOVED], 1);
+	return true;
+}
+
+void reads_note_key(struct request *request, struct span key)
+{
+	const struct pool_settings *settings = &request->pool->settings;
+	struct engine *engine = request->engine;
+	uint64_t now_ms = loop_now_us(engine->loop) / 1000;
+
+	if (engine->writes == NULL || settings->read_your_writes_ms == 0)
+		return;
+	uint64_t whose = request->session->identity * 31 + request->pool->index;
+	if (!(request->command->flags & CMD_READ)) {
+		/* From now, since when it will have run is not known: a request's time more. */
+		writes_mark(engine->writes, whose, key,
+			    now_ms + settings->read_your_writes_ms + settings->request_ms);
+	} else if (request->reads != READS_PRIMARY &&
+		   writes_have(engine->writes, whose, key, now_ms)) {
+		request->reads = READS_PRIMARY;
+		stat_add(&engine->stats->counter[STAT_READS_OWN], 1);
+	}
 }

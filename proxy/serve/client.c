@@ -401,8 +401,3 @@ void client_accept(struct clients *clients, const struct pool *pool, int fd, boo
 	if (clients->draining)
 		client_close_after_replies(client);
 }
-
-void client_identify(struct client *client)
-{
-	client->session.identity = client->id;
-}

@@ -1,5 +1,7 @@
 #include "serve/clients.h"
 
+#include "core/writes.h"
+
 void clients_close_idle(struct clients *clients)
 {
 	uint64_t now = loop_now_us(clients->engine->loop);
@@ -63,4 +65,28 @@ void clients_close_all(struct clients *clients)
 {
 	while (!TAILQ_EMPTY(&clients->list))
 		client_close(TAILQ_FIRST(&clients->list));
+}
+
+/* The peer's address without its port, which differs for each connection. */
+static uint64_t address_hash(const struct client *client)
+{
+	char peer[128];
+
+	stream_peer(client->stream, peer, sizeof(peer));
+	const char *colon = strrchr(peer, ':');
+	return writes_hash(1,
+			   span_make(peer, colon != NULL ? (size_t)(colon - peer) : strlen(peer)));
+}
+
+void client_identify(struct client *client)
+{
+	const struct user *user = client->session.user;
+
+	client->session.identity = client->id;
+	if (client->pool->settings.read_your_writes_ms == 0)
+		return;
+	if (client->pool->settings.identity == IDENTITY_USER && user != NULL)
+		client->session.identity = writes_hash(2, span_of(user->name));
+	else if (client->pool->settings.identity != IDENTITY_CONNECTION)
+		client->session.identity = address_hash(client);
 }

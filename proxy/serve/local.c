@@ -179,11 +179,14 @@ struct local {
 };
 
 static const struct local resp_locals[] = {
-	{"ping", resp_ping, false},	   {"echo", resp_echo, false},	       {"quit", resp_quit, false},
-	{"time", resp_time, false},	   {"role", resp_role, false},	       {"select", reply_select, true},
-	{"hello", reply_hello, false},	   {"auth", reply_auth, false},       {"reset", reply_reset, false},
-	{"readonly", reply_reads, false}, {"readwrite", reply_reads, false}, {"asking", resp_cluster, false},
-	{"cluster", resp_cluster, false}, {"client", reply_client, false},   {"config|get", reply_config, false},
+	{"ping", resp_ping, false},	     {"echo", resp_echo, false},
+	{"quit", resp_quit, false},	     {"time", resp_time, false},
+	{"role", resp_role, false},	     {"select", reply_select, true},
+	{"hello", reply_hello, false},	     {"auth", reply_auth, false},
+	{"reset", reply_reset, false},	     {"readonly", reply_reads, false},
+	{"readwrite", reply_reads, false},   {"asking", resp_cluster, false},
+	{"cluster", resp_cluster, false},    {"client", reply_client, false},
+	{"config|get", reply_config, false},
 };
 
 static const struct local mc_locals[] = {

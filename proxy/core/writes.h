@@ -1,0 +1,29 @@
+/*
+ * writes.h - who has written which key a moment ago, for read_your_writes.
+ *
+ * One table for all workers, without a lock: a slot holds until when reads of any key that falls
+ * into it go to the primary. Keys that share a slot only send more reads there; a mark is never lost.
+ * Any thread. Layer: core. Includes: base/span.
+ */
+#ifndef CORE_WRITES_H
+#define CORE_WRITES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/span.h"
+
+struct writes;
+
+NODISCARD struct writes *writes_new(void);
+void writes_free(struct writes *writes); /* NULL is fine */
+
+/* `whose` wrote `key`: its reads go to the primary until until_ms (monotonic). */
+void writes_mark(struct writes *writes, uint64_t whose, struct span key, uint64_t until_ms);
+bool writes_have(struct writes *writes, uint64_t whose, struct span key, uint64_t now_ms);
+
+/* A hash for what tells clients apart: addresses and names. */
+uint64_t writes_hash(uint64_t seed, struct span bytes);
+
+#endif

@@ -32,6 +32,7 @@ START_TEST(a_failure_says_where_why_and_whether_it_may_have_run)
 	fake_settle(dp.loop);
 	call_init(&call, NULL, failures[_i].reads);
 	call.shard = &dp.pool->shards[1];
+	call.endpoint = call.shard->primary;
 	ck_assert_str_eq(call_failure_text(&dp.engine, &call, failures[_i].result, text),
 			 failures[_i].text);
 	data_path_fini(&dp);

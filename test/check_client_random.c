@@ -70,7 +70,7 @@ static void append_answer(struct text *to, const struct parsed *p, const char *s
 /* Parse the command at the start of `in` and append its answer: its length, or 0. */
 static size_t answer_one(struct text *to, struct span in)
 {
-	const struct parse_limits limits = {1 << 24};
+	const struct parse_limits limits = {.request = 1 << 24};
 	struct arg_list args = {0};
 	struct parse_state state = {0};
 	struct parsed parsed = {0};

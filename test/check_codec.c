@@ -56,7 +56,7 @@ END_TEST
 START_TEST(the_first_question_is_the_command_that_it_says)
 {
 	const struct codec *codec = codecs[_i];
-	const struct parse_limits limits = {1 << 20};
+	const struct parse_limits limits = {.request = 1 << 20};
 	struct parse_state state = {0};
 	struct arg_list args = {0};
 	struct parsed parsed = {0};

@@ -9,7 +9,7 @@ static struct parsed parsed;
 
 static enum parse_result parse(const char *bytes, size_t len, uint32_t limit)
 {
-	const struct parse_limits limits = {limit};
+	const struct parse_limits limits = {.request = limit};
 	char *copy = exact_copy(span_make(bytes, len));
 	enum parse_result result =
 		mc_request_parse(&state, span_make(copy, len), &limits, &args, &parsed);
@@ -189,7 +189,7 @@ END_TEST
 START_TEST(nothing_is_no_command)
 {
 	ck_assert_int_eq(parse("", 0, 10), PARSE_MORE);
-	const struct parse_limits limits = {10};
+	const struct parse_limits limits = {.request = 10};
 	ck_assert_int_eq(mc_request_parse(&state, (struct span){NULL, 0}, &limits, &args, &parsed),
 			 PARSE_MORE);
 }

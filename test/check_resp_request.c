@@ -18,7 +18,7 @@ struct outcome {
 	bool inlined;
 };
 
-static const struct parse_limits limits = {LIMIT};
+static const struct parse_limits limits = {.request = LIMIT};
 
 /* One call on a copy of exactly `len` bytes, so that a read past them is found. */
 static struct outcome parse_copy(struct parse_state *state, struct span in, uint32_t *need)
@@ -320,8 +320,9 @@ END_TEST
 START_TEST(the_pools_limit_is_for_the_whole_command)
 {
 	const char *in = "*2\r\n$3\r\nGET\r\n$10\r\n0123456789\r\n";
-	const struct parse_limits fits = {(uint32_t)strlen(in)}, tight = {(uint32_t)strlen(in) - 1};
-	const struct parse_limits smaller = {9};
+	const struct parse_limits fits = {.request = (uint32_t)strlen(in)},
+				  tight = {.request = (uint32_t)strlen(in) - 1};
+	const struct parse_limits smaller = {.request = 9};
 	struct parse_state state = {0};
 	struct arg_list args = {0};
 	struct parsed parsed;

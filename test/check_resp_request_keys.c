@@ -89,7 +89,7 @@ static const struct {
 
 static void parse_line(const char *line, struct arg_list *args, struct parsed *parsed, char *out)
 {
-	const struct parse_limits limits = {1 << 20};
+	const struct parse_limits limits = {.request = 1 << 20};
 	struct parse_state state = {0};
 
 	sprintf(out, "%s\r\n", line);

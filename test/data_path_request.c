@@ -78,7 +78,7 @@ struct request *data_path_ask(struct data_path *dp, const char *words)
 {
 	bool redis = dp->pool->protocol == PROTOCOL_REDIS;
 	struct chunk *chunk = chunk_new(&dp->engine.chunks, 1 << 20);
-	const struct parse_limits limits = {1 << 20};
+	const struct parse_limits limits = {.request = 1 << 20};
 	struct parse_state state = {0};
 	struct parsed parsed = {0};
 	struct request_list list = TAILQ_HEAD_INITIALIZER(list);

@@ -365,6 +365,14 @@ void stream_peer(const struct stream *s, char *out, size_t cap)
 		snprintf(out, cap, "10.0.0.1:%d", s->peer->fd);
 }
 
+void stream_local(const struct stream *s, char *out, size_t cap)
+{
+	if (s->is_unix)
+		snprintf(out, cap, "unix");
+	else
+		snprintf(out, cap, "10.0.0.1:%d", s->peer->fd);
+}
+
 const char *stream_error_text(int err)
 {
 	return err == -ECONNREFUSED ? "connection refused" : strerror(-err);

@@ -66,7 +66,7 @@ static inline size_t smaller(size_t a, size_t b)
 /* The caller frees it. */
 static inline char *mc_request_transcript(struct span in, struct pieces pieces, uint32_t limit)
 {
-	const struct parse_limits limits = {limit};
+	const struct parse_limits limits = {.request = limit};
 	struct parse_state state = {0};
 	struct arg_list args = {0};
 	size_t at = 0, have = smaller(pieces.first, in.len), size;

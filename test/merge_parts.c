@@ -46,6 +46,7 @@ static struct call *new_part(struct request *request, uint32_t number)
 	ck_assert_ptr_nonnull(part);
 	call_init(part, request, true);
 	part->shard = &request->pool->shards[number % DATA_PATH_SHARDS];
+	part->endpoint = part->shard->primary;
 	part->number = number;
 	return part;
 }

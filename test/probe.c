@@ -5,7 +5,7 @@
 #include "core/connset.h"
 #include "core/request.h"
 
-static struct request asker; /* calls without a request are not counted */
+static struct request asker = {.kind = {.resp = 2}}; /* calls without a request are not counted */
 
 static void on_done(struct call *call, enum call_result result)
 {
@@ -29,6 +29,7 @@ void probe_init(struct probe *probe, struct data_path *dp, struct chunk *chunk, 
 	*probe = (struct probe){.dp = dp};
 	call_init(&probe->call, &asker, reads);
 	probe->call.shard = &dp->pool->shards[0];
+	probe->call.endpoint = probe->call.shard->primary;
 	probe->call.done = on_done;
 	probe->call.on_piece = on_piece;
 	chain_append(&dp->engine.chunks, &probe->call.bytes, chunk, bytes);

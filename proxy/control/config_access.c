@@ -13,7 +13,7 @@
 
 /* What no user can be without: a client library sends these by itself. */
 static const char *const always[] = {
-	"ping",	     "quit",	       "reset",		 "command",
+	"ping",	     "quit",	       "reset",		 "command",	   "select",
 	"client|id", "client|setname", "client|getname", "client|setinfo",
 };
 

@@ -60,14 +60,27 @@ static const struct endpoint *choose(struct engine *engine, const struct pool *p
 	return NULL;
 }
 
+/* Where a read goes when no replica is fit: to the primary, unless it is to be read from replicas
+ * alone: then to one that is up, or to the first, whose error the client is told. */
+static const struct endpoint *last_resort(const struct request *request, const struct shard *shard)
+{
+	if (request->reads != READS_REPLICA || shard->n_replicas == 0)
+		return shard->primary;
+	for (uint16_t i = 0; i < shard->n_replicas; i++)
+		if (connset_is_up(request->engine, &shard->replicas[i]))
+			return &shard->replicas[i];
+	return shard->replicas;
+}
+
 const struct endpoint *reads_endpoint(struct request *request, const struct shard *shard)
 {
 	struct engine *engine = request->engine;
 	const struct endpoint *endpoint = choose(engine, request->pool, shard);
 
 	if (endpoint == NULL)
-		return shard->primary;
-	stat_add(&engine->stats->counter[STAT_READS_REPLICA], 1);
+		endpoint = last_resort(request, shard);
+	if (endpoint->is_replica)
+		stat_add(&engine->stats->counter[STAT_READS_REPLICA], 1);
 	return endpoint;
 }
 
@@ -86,11 +99,13 @@ bool reads_elsewhere(struct call *call, enum call_result result)
 	if (fault == REPLICA_FIT || chain_is_empty(&call->bytes))
 		return false;
 	replicas_blame(engine, call->endpoint, fault);
-	chain_clear(&engine->chunks, &call->reply);
 	const struct endpoint *other = call->attempts > call->shard->n_replicas
 					       ? NULL
 					       : choose(engine, request->pool, call->shard);
-	call->endpoint = other == NULL || other == call->endpoint ? call->shard->primary : other;
+	if (other == NULL && request->reads == READS_REPLICA)
+		return false;
+	chain_clear(&engine->chunks, &call->reply);
+	call->endpoint = other == NULL ? call->shard->primary : other;
 	stat_add(&engine->stats->counter[STAT_READS_MOVED], 1);
 	return true;
 }
@@ -103,14 +118,27 @@ void reads_note_key(struct request *request, struct span key)
 
 	if (engine->writes == NULL || settings->read_your_writes_ms == 0)
 		return;
-	uint64_t whose = request->session->identity * 31 + request->pool->index;
+	uint16_t slot = writes_slot(request->session->identity * 31 + request->pool->index, key);
 	if (!(request->command->flags & CMD_READ)) {
-		/* From now, since when it will have run is not known: a request's time more. */
-		writes_mark(engine->writes, whose, key,
-			    now_ms + settings->read_your_writes_ms + settings->request_ms);
-	} else if (request->reads != READS_PRIMARY &&
-		   writes_have(engine->writes, whose, key, now_ms)) {
+		uint64_t until_ms = now_ms + settings->read_your_writes_ms;
+
+		if (request->n_written < REQUEST_WRITTEN_MAX)
+			request->written[request->n_written++] = slot;
+		else
+			until_ms += settings->request_ms;
+		writes_mark(engine->writes, slot, until_ms);
+	} else if (request->reads != READS_PRIMARY && writes_have(engine->writes, slot, now_ms)) {
 		request->reads = READS_PRIMARY;
 		stat_add(&engine->stats->counter[STAT_READS_OWN], 1);
 	}
+}
+
+void reads_note_end(struct request *request)
+{
+	struct engine *engine = request->engine;
+	uint64_t until_ms =
+		loop_now_us(engine->loop) / 1000 + request->pool->settings.read_your_writes_ms;
+
+	for (uint8_t i = 0; i < request->n_written; i++)
+		writes_mark(engine->writes, request->written[i], until_ms);
 }

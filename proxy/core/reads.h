@@ -14,6 +14,9 @@
 /* A command that may be read from replicas, or that writes, names this key. */
 void reads_note_key(struct request *request, struct span key);
 
+/* A write that has named keys has its answer. */
+void reads_note_end(struct request *request);
+
 /* Where the request's part for a shard goes: by request->reads, its keys and the nodes' health. */
 const struct endpoint *reads_endpoint(struct request *request, const struct shard *shard);
 

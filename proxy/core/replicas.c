@@ -42,9 +42,8 @@ static void set_fault(struct engine *engine, struct replica *replica, enum repli
 bool replicas_fit(const struct engine *engine, const struct endpoint *endpoint)
 {
 	const struct replica *replica = &engine->replicas[endpoint->id];
-	uint64_t max_lag = engine->topology->pools[endpoint->pool].settings.max_lag_bytes;
 
-	return replica->fault == REPLICA_FIT && (replica->is_known || max_lag == 0);
+	return replica->fault == REPLICA_FIT && replica->is_known;
 }
 
 void replicas_blame(struct engine *engine, const struct endpoint *endpoint,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/reads.h"
+
 struct request *request_new(struct engine *engine, const struct pool *pool,
 			    const struct command *command, struct request_list *list)
 {
@@ -71,6 +73,8 @@ uint64_t request_held(const struct request *request)
 void request_finish(struct request *request)
 {
 	request->finished = true;
+	if (unlikely(request->n_written > 0))
+		reads_note_end(request);
 	request->events->on_finished(request);
 }
 

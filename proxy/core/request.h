@@ -20,6 +20,9 @@ struct request_events {
 	bool (*on_piece)(struct request *request, struct chain *piece);
 };
 
+/* Keys of a write whose marks are renewed at its end; further ones are marked longer at once. */
+#define REQUEST_WRITTEN_MAX 8
+
 struct request {
 	TAILQ_ENTRY(request) order; /* in client->requests */
 	struct engine *engine;
@@ -38,7 +41,10 @@ struct request {
 	uint32_t n_keys;       /* of a command to all shards: its words behind the name */
 	uint32_t n_parts, calls_left;
 	enum reads reads; /* where its reads may go */
-	bool is_waiting;  /* the proxy's own answer comes later */
+	uint16_t written
+		[REQUEST_WRITTEN_MAX]; /* slots of writes.h that are marked again at its end */
+	uint8_t n_written;
+	bool is_waiting; /* the proxy's own answer comes later */
 	bool finished;
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
 	bool quiet;  /* the reply is to be dropped */

@@ -31,21 +31,21 @@ uint64_t writes_hash(uint64_t seed, struct span bytes)
 	return hash ^ hash >> 32;
 }
 
-static _Atomic uint64_t *slot_of(struct writes *writes, uint64_t whose, struct span key)
+uint16_t writes_slot(uint64_t whose, struct span key)
 {
-	return &writes->until_ms[writes_hash(whose, key) % SLOTS];
+	return (uint16_t)(writes_hash(whose, key) % SLOTS);
 }
 
-void writes_mark(struct writes *writes, uint64_t whose, struct span key, uint64_t until_ms)
+void writes_mark(struct writes *writes, uint16_t slot, uint64_t until_ms)
 {
-	_Atomic uint64_t *slot = slot_of(writes, whose, key);
-	uint64_t seen = atomic_load_explicit(slot, memory_order_relaxed);
+	uint64_t seen = atomic_load(&writes->until_ms[slot]);
 
-	while (seen < until_ms && !atomic_compare_exchange_weak(slot, &seen, until_ms))
+	while (seen < until_ms &&
+	       !atomic_compare_exchange_weak(&writes->until_ms[slot], &seen, until_ms))
 		;
 }
 
-bool writes_have(struct writes *writes, uint64_t whose, struct span key, uint64_t now_ms)
+bool writes_have(struct writes *writes, uint16_t slot, uint64_t now_ms)
 {
-	return atomic_load(slot_of(writes, whose, key)) > now_ms;
+	return atomic_load(&writes->until_ms[slot]) > now_ms;
 }

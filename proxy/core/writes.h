@@ -19,9 +19,12 @@ struct writes;
 NODISCARD struct writes *writes_new(void);
 void writes_free(struct writes *writes); /* NULL is fine */
 
-/* `whose` wrote `key`: its reads go to the primary until until_ms (monotonic). */
-void writes_mark(struct writes *writes, uint64_t whose, struct span key, uint64_t until_ms);
-bool writes_have(struct writes *writes, uint64_t whose, struct span key, uint64_t now_ms);
+/* The slot of a key that `whose` writes or reads. */
+uint16_t writes_slot(uint64_t whose, struct span key);
+
+/* Reads of a slot's keys go to the primary until until_ms (monotonic). */
+void writes_mark(struct writes *writes, uint16_t slot, uint64_t until_ms);
+bool writes_have(struct writes *writes, uint16_t slot, uint64_t now_ms);
 
 /* A hash for what tells clients apart: addresses and names. */
 uint64_t writes_hash(uint64_t seed, struct span bytes);

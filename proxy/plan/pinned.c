@@ -15,12 +15,13 @@ static void answer(struct request *request, struct call *call, enum call_result 
 	struct engine *engine = request->engine;
 	char text[CALL_TEXT_MAX];
 
-	chain_clear(&engine->chunks, &call->bytes);
 	if (result != CALL_REPLY) {
+		call_fini(engine, call);
 		request_fail(request, call_failure_text(engine, call, result, text));
 		return;
 	}
 	chain_move(&engine->chunks, &request->reply, &call->reply);
+	call_fini(engine, call);
 	request->is_error = call->is_error;
 	request_finish(request);
 }

@@ -206,11 +206,11 @@ static void closing_done(struct call *call, enum call_result result)
 	bool is_dirty = session != NULL && session->transaction->is_dirty;
 	char text[CALL_TEXT_MAX];
 
-	chain_clear(&engine->chunks, &call->bytes);
 	if (result == CALL_REPLY && !is_dirty) {
 		chain_move(&engine->chunks, &request->reply, &call->reply);
 		request->is_error = call->is_error;
 	}
+	call_fini(engine, call);
 	if (session != NULL)
 		end(request);
 	if (is_dirty)

@@ -2,8 +2,10 @@
 
 #include "base/number.h"
 
-#define BULK_MIN    6 /* bytes of the shortest argument: "$0\r\n\r\n" */
-#define FAST_DIGITS 9 /* no overflow, and as many as RESP_BULK_MAX has */
+#define BULK_MIN	  6	/* bytes of the shortest argument: "$0\r\n\r\n" */
+#define STRANGER_ARGS_MAX 10	/* as redis-server's */
+#define STRANGER_BULK_MAX 16384 /* bytes, likewise */
+#define FAST_DIGITS	  9	/* no overflow, and as many as RESP_BULK_MAX has */
 
 /* One walk over an array's frames. */
 struct walk {
@@ -11,6 +13,7 @@ struct walk {
 	const char *at;
 	uint32_t owed;
 	uint32_t limit;
+	bool is_stranger;
 	struct arg_list *args; /* or NULL while the arguments are only counted */
 	struct parsed *out;
 };
@@ -109,6 +112,8 @@ static enum parse_result walk_header(struct walk *w)
 			return bad(w->out, "-ERR Protocol error: invalid multibulk length");
 		w->owed = n < 0 ? 0 : (uint32_t)n;
 	}
+	if (unlikely(w->is_stranger && w->owed > STRANGER_ARGS_MAX))
+		return bad(w->out, "-ERR Protocol error: unauthenticated multibulk length");
 	w->at = next;
 	least = (uint64_t)(next - w->start) + (uint64_t)w->owed * BULK_MIN;
 	return unlikely(least > w->limit) ? bad_size(w->out) : PARSE_DONE;
@@ -149,6 +154,8 @@ static inline enum parse_result walk_bulk(struct walk *w)
 		if (result != PARSE_DONE)
 			return result;
 	}
+	if (unlikely(w->is_stranger && len > STRANGER_BULK_MAX))
+		return bad(w->out, "-ERR Protocol error: unauthenticated bulk length");
 	if (unlikely(len > w->limit || len > RESP_BULK_MAX))
 		return bad(w->out, "-ERR Protocol error: invalid bulk length");
 	least = (uint64_t)(data - w->start) + len + 2 + (uint64_t)(w->owed - 1) * BULK_MIN;
@@ -217,8 +224,9 @@ static enum parse_result finish(struct parsed *out, const char *start, size_t le
 }
 
 /* Walk the array from where `state` says; *len is the whole command's once it is DONE. */
-static enum parse_result walk_array(struct parse_state *state, struct span in, uint32_t limit,
-				    struct parsed *out, size_t *len)
+static enum parse_result walk_array(struct parse_state *state, struct span in,
+				    const struct parse_limits *limits, struct parsed *out,
+				    size_t *len)
 {
 	bool resumed = state->scanned > 0;
 	struct walk w = {
@@ -226,7 +234,8 @@ static enum parse_result walk_array(struct parse_state *state, struct span in, u
 		.end = in.p + in.len,
 		.at = in.p + state->scanned,
 		.owed = state->owed,
-		.limit = limit,
+		.limit = limits->request,
+		.is_stranger = limits->is_stranger,
 		.args = resumed ? NULL : out->args,
 		.out = out,
 	};
@@ -240,16 +249,16 @@ static enum parse_result walk_array(struct parse_state *state, struct span in, u
 	return result;
 }
 
-static enum parse_result parse_array(struct parse_state *state, struct span in, uint32_t limit,
-				     struct parsed *out)
+static enum parse_result parse_array(struct parse_state *state, struct span in,
+				     const struct parse_limits *limits, struct parsed *out)
 {
 	bool resumed = state->scanned > 0;
 	size_t len;
-	enum parse_result result = walk_array(state, in, limit, out, &len);
+	enum parse_result result = walk_array(state, in, limits, out, &len);
 
 	/* What came in pieces was only counted: the arguments are listed now that all is here. */
 	if (resumed && result == PARSE_DONE)
-		result = walk_array(state, in, limit, out, &len);
+		result = walk_array(state, in, limits, out, &len);
 	return result == PARSE_DONE ? finish(out, in.p, len) : result;
 }
 
@@ -297,6 +306,6 @@ enum parse_result resp_request_parse(struct parse_state *state, struct span in,
 	args->n = 0;
 	if (in.len == 0)
 		return PARSE_MORE;
-	return in.p[0] == '*' ? parse_array(state, in, limits->request, out)
+	return in.p[0] == '*' ? parse_array(state, in, limits, out)
 			      : parse_inline(state, in, limits->request, out);
 }

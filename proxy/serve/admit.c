@@ -13,8 +13,10 @@ static bool refuse(struct request *request)
 }
 
 /* CLIENT REPLY: which replies are kept back. The command itself is seen to when it runs. */
-static void apply_reply_mode(struct session *session, struct request *request)
+void admit_reply(struct client *client, struct request *request)
 {
+	struct session *session = &client->session;
+
 	if (session->reply == REPLY_OFF || session->reply == REPLY_SKIP_NEXT)
 		request->quiet = true;
 	if (session->reply == REPLY_SKIP_NEXT) {
@@ -73,6 +75,14 @@ static bool is_refused(const struct policy *policy, const struct command *row)
 	return policy != NULL && bits_have(policy->refused, policy->refused_words, row->id);
 }
 
+/* What the client has set comes before what its pool says of the key. */
+static enum reads reads_of(const struct request *request, const struct policy *policy)
+{
+	if (request->session->reads != READS_UNSET)
+		return request->session->reads;
+	return policy != NULL ? policy->reads : (enum reads)request->pool->settings.reads;
+}
+
 static bool admit_key(struct request *request, const struct user *user, struct span key)
 {
 	const struct policy *policy = pool_policy(request->pool, key);
@@ -87,8 +97,9 @@ static bool admit_key(struct request *request, const struct user *user, struct s
 		return false;
 	}
 	/* The strictest that any of its keys asks for. */
-	if (policy != NULL && policy->reads < request->reads)
-		request->reads = policy->reads;
+	enum reads reads = reads_of(request, policy);
+	if (reads < request->reads)
+		request->reads = reads;
 	reads_note_key(request, key);
 	return true;
 }
@@ -116,24 +127,15 @@ static void begin_reads(struct session *session, struct request *request)
 	bool may = (request->command->flags & CMD_READ) &&
 		   !(request->command->flags & CMD_PRIMARY) && session->transaction == NULL;
 
-	request->reads = READS_PRIMARY;
-	if (may)
-		request->reads = session->reads != READS_UNSET
-					 ? session->reads
-					 : (enum reads)request->pool->settings.reads;
+	request->reads = may ? READS_REPLICA : READS_PRIMARY;
+	if (may && request->command->n_specs == 0)
+		request->reads = reads_of(request, NULL);
 }
 
 bool admit(struct client *client, struct request *request, const struct command_bytes *command)
 {
 	struct session *session = &client->session;
 
-	apply_reply_mode(session, request);
-	if (request->command == NULL) {
-		if (!session->needs_auth)
-			return true;
-		reply_error(request, "-NOAUTH Authentication required.");
-		return refuse(request);
-	}
 	if (!knows_user(session, request) || !fits_subscription(session, request) ||
 	    !may_run(session->user, request))
 		return false;

@@ -8,6 +8,9 @@
 #include "plan/plan.h"
 #include "serve/client.h"
 
+/* Keep the reply back where the client does not want it (CLIENT REPLY). */
+void admit_reply(struct client *client, struct request *request);
+
 /*
  * Look at a command of a session that is watched: false after answering why it may not be. Sets
  * what its pool's policies and the session say about it: request->quiet, request->reads.

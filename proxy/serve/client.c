@@ -274,7 +274,8 @@ static void take_more(struct client *client, uint32_t need)
 static size_t take_command(struct client *client, struct chunk *chunk, struct span in)
 {
 	struct engine *engine = client->engine;
-	const struct parse_limits limits = {largest_command(client->pool)};
+	const struct parse_limits limits = {client->session.needs_auth,
+					    largest_command(client->pool)};
 	struct parsed parsed = {0};
 
 	switch (client->codec->parse(&client->parse, in, &limits, &engine->args, &parsed)) {

@@ -76,6 +76,12 @@ static void reject_arity(struct request *request, const char *name)
 	int n = snprintf(line, sizeof(line), "-ERR wrong number of arguments for '%s' command",
 			 name);
 
+	if (strcmp(name, "exec") == 0) {
+		n = snprintf(line, sizeof(line),
+			     "-EXECABORT Transaction discarded because of: wrong number of "
+			     "arguments for 'exec' command");
+		transaction_abandon(request->engine, request->session);
+	}
 	reject(request, span_make(line, (size_t)n));
 }
 
@@ -346,15 +352,15 @@ static bool carry_out(struct client *client, const struct command_bytes *command
 	const struct command *row = p->command;
 	struct request *request = dispatch_request(client, row, events);
 
-	if (unlikely(client->session.is_watched) && !admit(client, request, command))
-		return true;
+	if (unlikely(client->session.is_watched))
+		admit_reply(client, request);
 	if (unlikely(row == NULL))
 		reject_unknown(request, command);
 	else if (unlikely((row->flags & CMD_CONTAINER) && (p->args->n > 1 || row->arity != -1)))
 		reject_subcommand(request, command);
 	else if (unlikely(!resp_request_arity_fits(row, p->args->n)))
 		reject_arity(request, row->name);
-	else
+	else if (likely(!client->session.is_watched) || admit(client, request, command))
 		start(client, request, command);
 	return true;
 }

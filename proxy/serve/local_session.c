@@ -164,7 +164,7 @@ void reply_hello(struct client *client, struct request *request,
 	if (client->session.needs_auth) {
 		reply_error(request,
 			    "-NOAUTH HELLO must be called with the client already authenticated, "
-			    "otherwise the HELLO <proto> AUTH <user> <pass> option can be used to "
+			    "otherwise the HELLO AUTH <user> <pass> option can be used to "
 			    "authenticate the client and select the RESP protocol version at the "
 			    "same time");
 		return;

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Read what goes to a server as a server would. */
 static void check_sent(struct span sent, const struct parsed *before)
 {
-	const struct parse_limits limits = {LIMIT};
+	const struct parse_limits limits = {.request = LIMIT};
 	struct parse_state state = {0};
 	struct arg_list args = {0};
 	struct parsed again;
@@ -29,7 +29,7 @@ static void check_sent(struct span sent, const struct parsed *before)
 
 static void check_first(struct span in)
 {
-	const struct parse_limits limits = {LIMIT};
+	const struct parse_limits limits = {.request = LIMIT};
 	struct parse_state state = {0};
 	struct arg_list args = {0};
 	struct parsed parsed;

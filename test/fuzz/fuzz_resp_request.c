@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct parse_limits limits = {1 << 20};
+static const struct parse_limits limits = {.request = 1 << 20};
 
 static void check_keys(const struct parsed *parsed, const char *start)
 {

@@ -5,6 +5,7 @@ Tests with the `place` fixture run against a redis-server that asks for the same
 and against the proxy.
 """
 
+import time
 import re
 
 import pytest
@@ -455,6 +456,7 @@ def test_a_modules_write_is_sent_once(scripted, make_proxy):
 def test_a_modules_read_is_sent_again(scripted, make_proxy):
     node, = scripted("redis")
     proxy = make_proxy(slipring.pool("redis", [node], commands=COMMANDS))
+    time.sleep(1.2)  # a connection that has lasted is made again at once
     with proxy.connect() as conn:
         conn.send(command("BF.MEXISTS", "k"))
         node.expect("BF.MEXISTS", "k").close()

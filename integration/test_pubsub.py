@@ -146,12 +146,10 @@ SCRIPTS = {
 1 GET K
 1 SET K v
 1 ECHO x
-1 MULTI
 1 NOPE K
 1 PUBLISH
 1 HGETALL K
 1 UNSUBSCRIBE C
-1 EXEC
 1 GET K
 """,
     "wrong_arity": """

@@ -249,8 +249,8 @@ END_TEST
 static const struct {
 	const char *answer, *why;
 } bad_answers[] = {
-	{"ERROR\r\n", "a:7000 answers with an error (a password, or still loading?)"},
-	{"SERVER_ERROR busy\r\n", "a:7000 answers with an error (a password, or still loading?)"},
+	{"ERROR\r\n", "a:7000 answers its first question with an error"},
+	{"SERVER_ERROR busy\r\n", "a:7000 answers its first question with an error"},
 	{"-NOAUTH Authentication required.\r\n", "a:7000 answers out of protocol"},
 	{"\r\n", "a:7000 answers out of protocol"},
 	{"HTTP/1.1 400 Bad Request\r\n", "a:7000 answers out of protocol"},
@@ -327,7 +327,7 @@ static const struct {
 	{-ECONNREFUSED, "connect to b:7001: connection refused"},
 	{FAULT_CONNECT_TIMEOUT, "connect to b:7001: timed out"},
 	{FAULT_NO_ANSWER, "b:7001 accepts connections but does not answer"},
-	{FAULT_ERROR_ANSWER, "b:7001 answers with an error (a password, or still loading?)"},
+	{FAULT_ERROR_ANSWER, "b:7001 answers its first question with an error"},
 	{FAULT_GARBAGE, "b:7001 answers out of protocol"},
 	{FAULT_CLOSED, "b:7001 closed the connection"},
 	{FAULT_REQUEST_TIMEOUT, "b:7001 did not answer in time"},

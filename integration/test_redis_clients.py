@@ -3,7 +3,7 @@
 A program does one step and prints JSON, which is the same for all of them. With
 SLIPRING_TEST_DIRECT=1 they talk to one Redis instead, which tells whether a program is right.
 
-None of these libraries comes with its own tests: the packages of Debian and of npm have what runs.
+What libraries test of themselves is in test_own_suites.
 """
 
 import json

@@ -81,8 +81,8 @@ def test_hiredis(front, tmp_path):
     host, port, path = front
     source = folder("hiredis-*/test.c")
     program = str(tmp_path / "hiredis-test")
-    subprocess.run(["gcc", "-w", "-O1", f"-I{source.parent}", str(source), "-o", program, "-lhiredis"],
-                   check=True)
+    subprocess.run(["gcc", "-w", "-O1", f"-I{source.parent}", str(source), "-o", program,
+                    "-lhiredis"], check=True)
     done = subprocess.run([program, "-h", host, "-p", str(port), "-s", path, "--skip-throughput"],
                           capture_output=True, text=True, timeout=50, check=False)
     out = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)

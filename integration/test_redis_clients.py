@@ -52,8 +52,8 @@ STEPS = {
     },
     # SCAN of 300 keys among those of other tests; HSCAN of 600 fields.
     "scan": {"found": 300, "distinct": 300, "same": True, "fields": 600},
-    # INCRBY 2 of 30 keys by script: the library's way, the same after SCRIPT FLUSH, and EVALSHA alone
-    # after SCRIPT LOAD.
+    # INCRBY 2 of 30 keys by script: the library's way, the same after SCRIPT FLUSH, and EVALSHA
+    # alone after SCRIPT LOAD.
     "script": {"eval": "a", "first": 60, "exists": False, "second": 120, "loaded": 180},
     # SELECT 3, another client of database 3, SELECT 0.
     "select": {"three": "three", "own": "three", "zero": None},

@@ -1,6 +1,6 @@
 <?php
-// phpredis's own tests, each to its end whatever it throws. Usage: phpredis_own.php FOLDER HOST PORT
-// [NAME...]; prints {NAME: [what failed, or "skipped"]}.
+// phpredis's own tests, each to its end whatever it throws. Usage: phpredis_own.php FOLDER HOST
+// PORT [NAME...]; prints {NAME: [what failed, or "skipped"]}.
 
 error_reporting(E_ALL & ~E_DEPRECATED);
 [, $folder, $host, $port] = $argv;
@@ -12,7 +12,7 @@ require "$folder/RedisTest.php";
 $out = [];
 foreach (get_class_methods('Redis_Test') as $name) {
     // The tests of sessions start programs with an extension that was built beside them.
-    if (strncmp($name, 'test', 4) || !strncmp($name, 'testSession', 11) || $only && !in_array($name, $only)) {
+    if (!preg_match('/^test(?!Session)/', $name) || $only && !in_array($name, $only)) {
         continue;
     }
     Redis_Test::$errors = [];
@@ -26,10 +26,10 @@ foreach (get_class_methods('Redis_Test') as $name) {
     } catch (TestSkippedException $e) {
         Redis_Test::$errors[] = 'skipped';
     } catch (Throwable $e) {
-        Redis_Test::$errors[] = get_class($e) . ': ' . $e->getMessage() . ' at line ' . $e->getLine();
+        Redis_Test::$errors[] = get_class($e) . ": {$e->getMessage()} at line {$e->getLine()}";
     }
     ob_end_clean();
-    $short = fn($one) => preg_replace(["/\s+/", "~$folder/~"], [' ', ''], substr(trim($one), -300));
+    $short = fn($one) => str_replace("$folder/", '', substr(trim($one), -300));
     $out[$name] = array_map($short, array_slice(Redis_Test::$errors, 0, 3));
 }
 echo json_encode($out, JSON_INVALID_UTF8_SUBSTITUTE), "\n";

@@ -21,10 +21,18 @@ DIRECT = bool(os.environ.get("SLIPRING_TEST_DIRECT"))
 
 NEED_SECONDS = {"testObject": "expects that a second does not end while it runs"}
 PHPREDIS = {} if DIRECT else {
+    "testAcl": "users are those of the proxy's configuration",
+    "testInfo": "INFO in a transaction, which is one shard's",
+    "testInfoCommandStats": "INFO has a section of the proxy, whichever is asked for",
     "testMsetNX": "MSETNX of keys on several shards",
     "testMultiExec": "a transaction with keys on several shards",
-    "testSerializerPHP": "a transaction with keys on several shards",
+    "testSerializerIGBinary": "a transaction with keys on several shards",
     "testSerializerJSON": "a transaction with keys on several shards",
+    "testSerializerPHP": "a transaction with keys on several shards",
+    "testSortAsc": "SORT BY and GET of keys on other shards than the list",
+    "testSortDesc": "SORT BY and GET of keys on other shards than the list",
+    "testSwapDB": "databases of several shards are not swapped at one moment",
+    "testWait": "WAIT counts the replicas of one node",
 }
 HIREDIS = {"Does not return a reply when the command times out": "DEBUG SLEEP is not allowed"}
 

@@ -88,8 +88,10 @@ START_TEST(info_is_one_line_about_this_connection)
 	ask("CLIENT SETNAME bob", "+OK\r\n");
 	fake_advance_ms(dp.loop, 3000);
 	say(dp.client, array_of("CLIENT INFO"));
-	expect(dp.client, "$145\r\nid=1 addr=10.0.0.1:1 laddr=10.0.0.1:1 name=bob age=3 idle=0 flags=N db=0 sub=0 "
-			  "psub=0 ssub=0 multi=-1 omem=0 cmd=client|info user=default resp=2\n\r\n");
+	expect(dp.client,
+	       "$145\r\nid=1 addr=10.0.0.1:1 laddr=10.0.0.1:1 name=bob age=3 idle=0 flags=N db=0 "
+	       "sub=0 "
+	       "psub=0 ssub=0 multi=-1 omem=0 cmd=client|info user=default resp=2\n\r\n");
 	data_path_end(&dp);
 }
 END_TEST

@@ -48,7 +48,6 @@ struct engine {
 	struct replica *replicas;      /* by endpoint id: may it be read? */
 	struct replica_probes *probes; /* by pool */
 	struct writes *writes;	       /* of all workers' clients; NULL: none are remembered */
-	uint32_t turn;		       /* counts choices among replicas */
 	uint64_t started_us;
 
 	/* Scratch, valid until the next command is parsed; grown, never shrunk. */

@@ -5,35 +5,40 @@
 #include "core/session.h"
 #include "core/writes.h"
 
-/* Up, and nothing is known against it; with max_lag_bytes its lag must be known. */
-static bool is_fit(struct engine *engine, const struct endpoint *endpoint)
+/* Which replicas are looked among. */
+struct choice {
+	struct engine *engine;
+	const struct shard *shard;
+	bool (*is_fit)(const struct engine *engine, const struct endpoint *endpoint);
+	bool is_near, by_latency;
+};
+
+static bool is_candidate(const struct choice *choice, const struct endpoint *endpoint)
 {
-	return connset_is_up(engine, endpoint) && replicas_fit(engine, endpoint);
+	return endpoint->is_near == choice->is_near && connset_is_up(choice->engine, endpoint) &&
+	       choice->is_fit(choice->engine, endpoint);
 }
 
-/* How likely it is chosen: more, the sooner it answers. */
-static uint32_t weight_of(struct engine *engine, const struct endpoint *endpoint)
+/* How likely one is chosen: more, the sooner it answers. The constant keeps the difference between
+ * replicas that all answer at once from being made of chance. */
+static uint32_t weight_of(const struct choice *choice, const struct endpoint *endpoint)
 {
-	return 1 + 1000000 / (50 + engine->replicas[endpoint->id].latency_us);
+	if (!choice->by_latency)
+		return 1;
+	return 1 + 1000000 / (50 + choice->engine->replicas[endpoint->id].latency_us);
 }
 
-static bool is_candidate(struct engine *engine, const struct endpoint *endpoint, bool near)
-{
-	return endpoint->is_near == near && is_fit(engine, endpoint);
-}
-
-/* The candidate at `at` of the weights' sum, or the sum itself in *total where out is NULL. */
-static const struct endpoint *walk(struct engine *engine, const struct shard *shard, bool near,
-				   bool by_latency, uint32_t *at)
+/* The candidate at `*at` of the weights' sum; past the last NULL, with the sum in *at. */
+static const struct endpoint *walk(const struct choice *choice, uint32_t *at)
 {
 	uint32_t sum = 0;
 
-	for (uint16_t i = 0; i < shard->n_replicas; i++) {
-		const struct endpoint *endpoint = &shard->replicas[i];
+	for (uint16_t i = 0; i < choice->shard->n_replicas; i++) {
+		const struct endpoint *endpoint = &choice->shard->replicas[i];
 
-		if (!is_candidate(engine, endpoint, near))
+		if (!is_candidate(choice, endpoint))
 			continue;
-		sum += by_latency ? weight_of(engine, endpoint) : 1;
+		sum += weight_of(choice, endpoint);
 		if (*at < sum)
 			return endpoint;
 	}
@@ -41,23 +46,38 @@ static const struct endpoint *walk(struct engine *engine, const struct shard *sh
 	return NULL;
 }
 
-/* A fit replica, one in the proxy's zone if there is any; or NULL. */
-static const struct endpoint *choose(struct engine *engine, const struct pool *pool,
-				     const struct shard *shard)
+/* A replica that is fit, one in the proxy's zone if there is any; or NULL. */
+static const struct endpoint *choose(struct engine *engine, const struct shard *shard,
+				     bool (*is_fit)(const struct engine *, const struct endpoint *))
 {
-	bool by_latency = pool->settings.replica_choice == CHOICE_LATENCY;
+	const struct pool *pool = &engine->topology->pools[shard->primary->pool];
+	struct choice choice = {engine, shard, is_fit, true,
+				pool->settings.replica_choice == CHOICE_LATENCY};
 
 	for (int near = 1; near >= 0; near--) {
-		uint32_t sum = UINT32_MAX;
+		uint32_t at = UINT32_MAX;
 
-		(void)walk(engine, shard, near, by_latency, &sum);
-		if (sum == 0)
+		choice.is_near = near;
+		(void)walk(&choice, &at);
+		if (at == 0)
 			continue;
-		uint32_t at =
-			by_latency ? (uint32_t)rng_below(&engine->rng, sum) : engine->turn++ % sum;
-		return walk(engine, shard, near, by_latency, &at);
+		/* Each shard takes turns by itself: the parts of a split read would go round
+		 * together. */
+		at = choice.by_latency ? (uint32_t)rng_below(&engine->rng, at)
+				       : engine->replicas[shard->primary->id].turn++ % at;
+		return walk(&choice, &at);
 	}
 	return NULL;
+}
+
+/* One that may be read: where the primary is away, also one that has lost it. Or NULL. */
+static const struct endpoint *choose_fit(struct engine *engine, const struct shard *shard)
+{
+	const struct endpoint *endpoint = choose(engine, shard, replicas_fit);
+
+	if (endpoint == NULL && !connset_is_up(engine, shard->primary))
+		endpoint = choose(engine, shard, replicas_fit_alone);
+	return endpoint;
 }
 
 /* Where a read goes when no replica is fit: to the primary, unless it is to be read from replicas
@@ -75,7 +95,7 @@ static const struct endpoint *last_resort(const struct request *request, const s
 const struct endpoint *reads_endpoint(struct request *request, const struct shard *shard)
 {
 	struct engine *engine = request->engine;
-	const struct endpoint *endpoint = choose(engine, request->pool, shard);
+	const struct endpoint *endpoint = choose_fit(engine, shard);
 
 	if (endpoint == NULL)
 		endpoint = last_resort(request, shard);
@@ -84,28 +104,42 @@ const struct endpoint *reads_endpoint(struct request *request, const struct shar
 	return endpoint;
 }
 
+/* What a call's end says of the replica; REPLICA_FIT: it is the client's to know. */
+static enum replica_fault fault_of(const struct call *call, enum call_result result)
+{
+	if (result == CALL_REPLY)
+		return call->is_error ? replicas_fault(chain_head(&call->reply)) : REPLICA_FIT;
+	return result == CALL_TIMEOUT ? REPLICA_STALLED : REPLICA_FAILED;
+}
+
+/* Where to next, or NULL. A read that has used its time up is not left to another replica. */
+static const struct endpoint *next_of(const struct call *call, enum call_result result)
+{
+	const struct request *request = call->request;
+	const struct shard *shard = call->shard;
+	bool may_primary = request->reads != READS_REPLICA;
+	const struct endpoint *endpoint = NULL;
+
+	if (call->attempts <= shard->n_replicas && !(result == CALL_TIMEOUT && may_primary))
+		endpoint = choose_fit(request->engine, shard);
+	return endpoint == NULL && may_primary ? shard->primary : endpoint;
+}
+
 bool reads_elsewhere(struct call *call, enum call_result result)
 {
-	struct request *request = call->request;
-	struct engine *engine = request->engine;
-	enum replica_fault fault = REPLICA_FAILED;
+	struct engine *engine = call->request->engine;
+	enum replica_fault fault = fault_of(call, result);
 
-	if (result == CALL_REPLY && !call->is_error) {
+	if (result == CALL_REPLY && !call->is_error)
 		replicas_answered(engine, call);
-		return false;
-	}
-	if (result == CALL_REPLY)
-		fault = replicas_fault(chain_head(&call->reply));
 	if (fault == REPLICA_FIT || chain_is_empty(&call->bytes))
 		return false;
 	replicas_blame(engine, call->endpoint, fault);
-	const struct endpoint *other = call->attempts > call->shard->n_replicas
-					       ? NULL
-					       : choose(engine, request->pool, call->shard);
-	if (other == NULL && request->reads == READS_REPLICA)
+	const struct endpoint *next = next_of(call, result);
+	if (next == NULL)
 		return false;
 	chain_clear(&engine->chunks, &call->reply);
-	call->endpoint = other == NULL ? call->shard->primary : other;
+	call->endpoint = next;
 	stat_add(&engine->stats->counter[STAT_READS_MOVED], 1);
 	return true;
 }

@@ -13,43 +13,90 @@
 struct replica_probes {
 	struct engine *engine;
 	const struct pool *pool;
-	struct timer *timer;
+	struct timer *timer; /* asks */
+	struct timer *watch; /* looks for answers that are overdue */
+	bool is_watching;
 };
 
-static const char *const fault_names[] = {
-	[REPLICA_FIT] = "is read again",
+const char *const replica_fault_names[REPLICA_FAULTS] = {
+	[REPLICA_UNKNOWN] = "unknown", [REPLICA_FIT] = "ok",
+	[REPLICA_LOADING] = "loading", [REPLICA_NO_LINK] = "no link",
+	[REPLICA_LAGGING] = "lagging", [REPLICA_STALLED] = "stalled",
+	[REPLICA_FAILED] = "failed",   [REPLICA_DOWN] = "unreachable",
+};
+
+static const char *const fault_texts[REPLICA_FAULTS] = {
+	[REPLICA_UNKNOWN] = "has a lag that is not known",
 	[REPLICA_LOADING] = "is loading its data",
 	[REPLICA_NO_LINK] = "has no link to its primary",
 	[REPLICA_LAGGING] = "lags more than max_lag_bytes",
 	[REPLICA_STALLED] = "does not answer in time",
 	[REPLICA_FAILED] = "failed a read",
+	[REPLICA_DOWN] = "cannot be reached",
 };
 
-static void set_fault(struct engine *engine, struct replica *replica, enum replica_fault fault)
+static const struct pool *pool_of(const struct replica *replica)
+{
+	return &replica->engine->topology->pools[replica->endpoint->pool];
+}
+
+static const struct shard *shard_of(const struct replica *replica)
+{
+	return &pool_of(replica)->shards[replica->endpoint->shard];
+}
+
+static struct replica *primary_of(const struct replica *replica)
+{
+	return &replica->engine->replicas[shard_of(replica)->primary->id];
+}
+
+static void tell(const struct replica *replica, enum replica_fault before)
 {
 	static struct log_site site;
-	const struct endpoint *endpoint = replica->endpoint;
+	const char *pool = pool_of(replica)->name, *node = replica->endpoint->text;
 
-	if (replica->fault == fault || !endpoint->is_replica)
+	if (replica->fault != REPLICA_FIT)
+		log_limited(&site, LOG_LEVEL_WARN, "pool %s: replica %s %s: reads go elsewhere",
+			    pool, node, fault_texts[replica->fault]);
+	else if (before != REPLICA_UNKNOWN)
+		log_limited(&site, LOG_LEVEL_INFO, "pool %s: replica %s is read again", pool, node);
+}
+
+static void set_fault(struct replica *replica, enum replica_fault fault)
+{
+	enum replica_fault before = replica->fault;
+
+	if (before == fault || !replica->endpoint->is_replica)
 		return;
 	replica->fault = fault;
-	log_limited(&site, fault == REPLICA_FIT ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
-		    "pool %s: replica %s %s%s", engine->topology->pools[endpoint->pool].name,
-		    endpoint->text, fault_names[fault],
-		    fault == REPLICA_FIT ? "" : ": reads go elsewhere");
+	atomic_store_explicit(&replica->engine->stats->endpoints[replica->endpoint->id].fitness,
+			      (int)fault, memory_order_relaxed);
+	tell(replica, before);
 }
 
 bool replicas_fit(const struct engine *engine, const struct endpoint *endpoint)
 {
-	const struct replica *replica = &engine->replicas[endpoint->id];
-
-	return replica->fault == REPLICA_FIT && replica->is_known;
+	return engine->replicas[endpoint->id].fault == REPLICA_FIT;
 }
 
+/* Behind a primary that is away nothing newer can be had: what counts is how far it had come. */
+bool replicas_fit_alone(const struct engine *engine, const struct endpoint *endpoint)
+{
+	const struct replica *replica = &engine->replicas[endpoint->id];
+	uint64_t max_lag = pool_of(replica)->settings.max_lag_bytes;
+
+	return replica->fault == REPLICA_NO_LINK &&
+	       (max_lag == 0 || (replica->has_lag && replica->lag <= max_lag));
+}
+
+/* The first reason stands, until an answer says more: what follows is its consequence. */
 void replicas_blame(struct engine *engine, const struct endpoint *endpoint,
 		    enum replica_fault fault)
 {
-	set_fault(engine, &engine->replicas[endpoint->id], fault);
+	struct replica *replica = &engine->replicas[endpoint->id];
+
+	if (replica->fault == REPLICA_FIT || replica->fault == REPLICA_UNKNOWN)
+		set_fault(replica, fault);
 }
 
 /* An average that forgets: an eighth of each new one. */
@@ -59,6 +106,8 @@ void replicas_answered(struct engine *engine, const struct call *call)
 	uint64_t us = call->sent_us == 0 ? 0 : loop_now_us(engine->loop) - call->sent_us;
 	uint32_t latency = us > UINT32_MAX / 8 ? UINT32_MAX / 8 : (uint32_t)us;
 
+	if (replica->latency_us == 0)
+		replica->latency_us = latency;
 	replica->latency_us = replica->latency_us - replica->latency_us / 8 + latency / 8;
 }
 
@@ -96,24 +145,64 @@ static bool number_of(const char *info, const char *name, uint64_t *n)
 	return number_parse_u64(field_of(info, name), n);
 }
 
-static enum replica_fault judge(struct engine *engine, struct replica *replica, const char *info)
+/* What a replica says of itself. */
+static enum replica_fault read_info(struct replica *replica, const char *info)
 {
-	const struct endpoint *endpoint = replica->endpoint;
-	const struct pool *pool = &engine->topology->pools[endpoint->pool];
-	uint64_t max_lag = pool->settings.max_lag_bytes;
-	uint64_t primary = engine->replicas[pool->shards[endpoint->shard].primary->id].offset;
-
 	if (!span_equal_str(field_of(info, "\nrole:"), "slave"))
 		return REPLICA_NO_LINK;
+	replica->has_offset = number_of(info, "\nslave_repl_offset:", &replica->offset);
 	if (span_equal_str(field_of(info, "\nmaster_sync_in_progress:"), "1"))
 		return REPLICA_LOADING;
-	if (!number_of(info, "\nslave_repl_offset:", &replica->offset))
+	if (!replica->has_offset || !span_equal_str(field_of(info, "\nmaster_link_status:"), "up"))
 		return REPLICA_NO_LINK;
-	if (max_lag == 0)
-		return span_equal_str(field_of(info, "\nmaster_link_status:"), "up")
-			       ? REPLICA_FIT
-			       : REPLICA_NO_LINK;
-	return primary > replica->offset + max_lag ? REPLICA_LAGGING : REPLICA_FIT;
+	return REPLICA_FIT;
+}
+
+static void judge(struct replica *replica)
+{
+	const struct replica *primary = primary_of(replica);
+	struct endpoint_stats *stats = &replica->engine->stats->endpoints[replica->endpoint->id];
+	uint64_t max_lag = pool_of(replica)->settings.max_lag_bytes;
+	enum replica_fault fault = replica->told;
+
+	replica->is_fresh = false;
+	replica->has_lag = primary->has_offset && replica->has_offset;
+	replica->lag = replica->has_lag && primary->offset > replica->offset
+			       ? primary->offset - replica->offset
+			       : 0;
+	atomic_store_explicit(&stats->lag_bytes, replica->lag, memory_order_relaxed);
+	if (fault == REPLICA_FIT && max_lag > 0 && !replica->has_lag)
+		fault = REPLICA_UNKNOWN;
+	else if (fault == REPLICA_FIT && max_lag > 0 && replica->lag > max_lag)
+		fault = REPLICA_LAGGING;
+	set_fault(replica, fault);
+}
+
+/* Judge those of a shard whose answers, and the primary's, are there: a primary that has none to
+ * give, being away or stalled, is not waited for, and is taken to be where it last was. */
+static void judge_shard(struct engine *engine, const struct shard *shard)
+{
+	const struct replica *primary = &engine->replicas[shard->primary->id];
+
+	if (primary->is_asked && !primary->is_overdue)
+		return;
+	for (uint16_t i = 0; i < shard->n_replicas; i++) {
+		struct replica *replica = &engine->replicas[shard->replicas[i].id];
+
+		if (replica->is_fresh && !replica->is_asked)
+			judge(replica);
+	}
+}
+
+static void take_info(struct replica *replica, const char *info)
+{
+	replicas_answered(replica->engine, &replica->probe);
+	if (replica->endpoint->is_replica) {
+		replica->told = read_info(replica, info);
+		replica->is_fresh = true;
+	} else if (number_of(info, "\nmaster_repl_offset:", &replica->offset)) {
+		replica->has_offset = true;
+	}
 }
 
 static void probe_done(struct call *call, enum call_result result)
@@ -122,45 +211,40 @@ static void probe_done(struct call *call, enum call_result result)
 	struct engine *engine = replica->engine;
 	char info[INFO_BYTES];
 
-	replica->is_asked = false;
-	info[chain_peek(&call->reply, info, sizeof(info) - 1)] = '\0';
-	bool is_answer = result == CALL_REPLY && !call->is_error;
-	bool is_refusal = result == CALL_REPLY && call->is_error;
-	enum replica_fault refusal = is_refusal ? replicas_fault(chain_head(&call->reply)) : 0;
-	call_fini(engine, call);
-	if (is_refusal)
-		set_fault(engine, replica, refusal == REPLICA_FIT ? REPLICA_FAILED : refusal);
-	if (!is_answer)
-		return;
-	if (!replica->endpoint->is_replica) {
-		(void)number_of(info, "\nmaster_repl_offset:", &replica->offset);
-		return;
+	replica->is_asked = replica->is_overdue = false;
+	if (result == CALL_REPLY && call->is_error) {
+		enum replica_fault fault = replicas_fault(chain_head(&call->reply));
+
+		set_fault(replica, fault == REPLICA_FIT ? REPLICA_FAILED : fault);
+	} else if (result == CALL_REPLY) {
+		info[chain_peek(&call->reply, info, sizeof(info) - 1)] = '\0';
+		take_info(replica, info);
 	}
-	replica->is_known = true;
-	set_fault(engine, replica, judge(engine, replica, info));
+	call_fini(engine, call);
+	judge_shard(engine, shard_of(replica));
 }
 
-/* An answer that is due: a replica that does not give it is not waited for. */
-static void look_at(struct replica *replica, const struct pool *pool)
+/* A replica that does not answer is not waited for: what it was asked goes elsewhere. A primary may
+ * have a long command to run, and nobody else can answer for it. */
+static void note_overdue(struct replica *replica)
 {
 	struct engine *engine = replica->engine;
-	uint64_t now = loop_now_us(engine->loop);
 
-	if (now - replica->asked_us < (uint64_t)pool->settings.health_timeout_ms * 1000 ||
-	    !replica->endpoint->is_replica)
+	replica->is_overdue = true;
+	if (!replica->endpoint->is_replica) {
+		judge_shard(engine, shard_of(replica));
 		return;
-	set_fault(engine, replica, REPLICA_STALLED);
+	}
+	set_fault(replica, REPLICA_STALLED);
 	connset_stalled(engine, replica->endpoint);
 }
 
-static void ask(struct replica *replica, const struct pool *pool)
+static void ask(struct replica *replica)
 {
 	struct engine *engine = replica->engine;
 
-	if (replica->is_asked) {
-		look_at(replica, pool);
+	if (replica->is_asked)
 		return;
-	}
 	call_init(&replica->probe, NULL, true);
 	replica->probe.endpoint = replica->endpoint;
 	replica->probe.done = probe_done;
@@ -168,11 +252,50 @@ static void ask(struct replica *replica, const struct pool *pool)
 		     span_of("*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n"));
 	replica->is_asked = true;
 	replica->asked_us = loop_now_us(engine->loop);
-	if (!connset_probe(engine, &replica->probe)) {
-		replica->is_asked = false;
-		replica->is_known = false;
-		call_fini(engine, &replica->probe);
+	if (connset_probe(engine, &replica->probe))
+		return;
+	replica->is_asked = false;
+	call_fini(engine, &replica->probe);
+	/* Before its first answer it is only still connecting. */
+	if (replica->fault != REPLICA_UNKNOWN)
+		replicas_blame(engine, replica->endpoint, REPLICA_DOWN);
+}
+
+/* See to an answer that is due by now; returns in how many ms it is, or 0 if none is expected. */
+static uint64_t due_in_ms(struct replica *replica)
+{
+	uint64_t timeout_us = (uint64_t)pool_of(replica)->settings.health_timeout_ms * 1000;
+	uint64_t age_us = loop_now_us(replica->engine->loop) - replica->asked_us;
+
+	if (!replica->is_asked || replica->is_overdue)
+		return 0;
+	if (age_us < timeout_us)
+		return (timeout_us - age_us) / 1000 + 1;
+	note_overdue(replica);
+	return 0;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static void on_watch(void *arg)
+{
+	struct replica_probes *probes = arg;
+	struct replica *replicas = probes->engine->replicas;
+	uint64_t next = 0;
+
+	for (uint16_t i = 0; i < probes->pool->n_shards; i++) {
+		const struct shard *shard = &probes->pool->shards[i];
+
+		next = sooner(next, due_in_ms(&replicas[shard->primary->id]));
+		for (uint16_t j = 0; j < shard->n_replicas; j++)
+			next = sooner(next, due_in_ms(&replicas[shard->replicas[j].id]));
 	}
+	probes->is_watching = next > 0;
+	if (next > 0)
+		timer_start(probes->watch, next);
 }
 
 static void on_timer(void *arg)
@@ -185,11 +308,15 @@ static void on_timer(void *arg)
 
 		if (shard->n_replicas == 0)
 			continue;
-		ask(&probes->engine->replicas[shard->primary->id], pool);
+		ask(&probes->engine->replicas[shard->primary->id]);
 		for (uint16_t j = 0; j < shard->n_replicas; j++)
-			ask(&probes->engine->replicas[shard->replicas[j].id], pool);
+			ask(&probes->engine->replicas[shard->replicas[j].id]);
 	}
 	timer_start(probes->timer, pool->settings.health_every_ms);
+	if (probes->is_watching)
+		return;
+	probes->is_watching = true;
+	timer_start(probes->watch, pool->settings.health_timeout_ms);
 }
 
 static bool has_replicas(const struct pool *pool)
@@ -217,14 +344,17 @@ void replicas_init(struct engine *engine)
 			continue;
 		*probes = (struct replica_probes){.engine = engine, .pool = &topology->pools[i]};
 		probes->timer = timer_new(engine->loop, on_timer, probes);
+		probes->watch = timer_new(engine->loop, on_watch, probes);
 		timer_start(probes->timer, 1);
 	}
 }
 
 void replicas_shut(struct engine *engine)
 {
-	for (uint16_t i = 0; i < engine->topology->n_pools; i++)
+	for (uint16_t i = 0; i < engine->topology->n_pools; i++) {
 		timer_free(engine->probes[i].timer);
+		timer_free(engine->probes[i].watch);
+	}
 }
 
 void replicas_fini(struct engine *engine)

@@ -71,6 +71,8 @@ struct endpoint_stats {
 	_Atomic uint64_t connects, connect_failures;
 	_Atomic int state;	      /* enum endpoint_state */
 	_Atomic int last_error;	      /* negative errno, or an enum connset_fault; 0: none yet */
+	_Atomic uint64_t lag_bytes;   /* of a replica: behind its primary, when last judged */
+	_Atomic int fitness;	      /* of a replica: enum replica_fault */
 	struct histogram queue_us;    /* from given to the connection to written */
 	struct histogram upstream_us; /* from written to the whole reply */
 };

@@ -48,7 +48,6 @@ static struct call *new_part(struct request *request, const struct shard *shard)
 	}
 	call_init(part, request, request->command->flags & CMD_READ);
 	part->shard = shard;
-	plan_choose(part, shard);
 	part->lease = plan_lease(request, shard);
 	part->done = fanout_done;
 	part->on_piece = fanout_piece;
@@ -66,6 +65,7 @@ static void send_parts(struct request *request)
 	request->calls_left = request->n_parts + 1;
 	for (struct call *part = request->parts; part != NULL; part = next) {
 		next = part->next;
+		plan_choose(part, part->shard);
 		connset_send(engine, request->client_id, part);
 	}
 	if (--request->calls_left == 0)

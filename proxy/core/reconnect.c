@@ -182,7 +182,10 @@ static void check_deadline(struct upstream *up)
 	uint64_t limit_us = (uint64_t)up->pool->settings.request_ms * 1000;
 
 	up->timer_runs = false;
-	if (oldest == NULL || oldest->waits)
+	/* A probe may be before those that have a limit. */
+	while (oldest != NULL && oldest->waits)
+		oldest = TAILQ_NEXT(oldest, fifo);
+	if (oldest == NULL)
 		return;
 	uint64_t since = oldest->queued_us > up->replied_us ? oldest->queued_us : up->replied_us;
 	uint64_t age_us = loop_now_us(up->engine->loop) - since;

@@ -248,6 +248,7 @@ static void ask(struct replica *replica)
 	call_init(&replica->probe, NULL, true);
 	replica->probe.endpoint = replica->endpoint;
 	replica->probe.done = probe_done;
+	replica->probe.waits = true; /* health.timeout is its limit */
 	chain_append(&engine->chunks, &replica->probe.bytes, NULL,
 		     span_of("*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n"));
 	replica->is_asked = true;

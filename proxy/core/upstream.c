@@ -207,7 +207,7 @@ void upstream_drop(struct upstream *up, enum call_result result)
 
 		TAILQ_REMOVE(&failed, call, fifo);
 		count_result(up, call, its);
-		if (its == result)
+		if (its == result && !call->waits)
 			result = CALL_LOST;
 		call->done(call, its);
 	}

@@ -144,35 +144,91 @@ bool reads_elsewhere(struct call *call, enum call_result result)
 	return true;
 }
 
+/* Are writes remembered, for this pool's clients? */
+static bool remembers(const struct request *request)
+{
+	return request->engine->writes != NULL && request->pool->settings.read_your_writes_ms > 0;
+}
+
+static uint64_t whose(const struct request *request)
+{
+	return request->session->identity * 31 + request->pool->index;
+}
+
+static uint64_t now_ms(const struct request *request)
+{
+	return loop_now_us(request->engine->loop) / 1000;
+}
+
+static void mark(const struct request *request, uint16_t slot)
+{
+	writes_mark(request->engine->writes, slot,
+		    now_ms(request) + request->pool->settings.read_your_writes_ms);
+}
+
+/* Note one more slot; where there are too many, all keys take the place of the first. */
+static void add_written(const struct request *request, struct written *written, uint16_t slot)
+{
+	if (written->n < WRITTEN_MAX) {
+		written->slots[written->n++] = slot;
+		return;
+	}
+	written->slots[0] = writes_slot_of_all(whose(request));
+	mark(request, written->slots[0]);
+}
+
+static void note_write(struct request *request, uint16_t slot)
+{
+	mark(request, slot);
+	add_written(request, &request->written, slot);
+	/* What is queued runs with EXEC, perhaps long after its own answer. */
+	if (request->session->transaction != NULL)
+		add_written(request, &request->session->written, slot);
+}
+
+static void note_read(struct request *request, uint16_t slot)
+{
+	if (request->reads == READS_PRIMARY ||
+	    !writes_have(request->engine->writes, slot, now_ms(request)))
+		return;
+	request->reads = READS_PRIMARY;
+	stat_add(&request->engine->stats->counter[STAT_READS_OWN], 1);
+}
+
 void reads_note_key(struct request *request, struct span key)
 {
-	const struct pool_settings *settings = &request->pool->settings;
-	struct engine *engine = request->engine;
-	uint64_t now_ms = loop_now_us(engine->loop) / 1000;
-
-	if (engine->writes == NULL || settings->read_your_writes_ms == 0)
+	if (!remembers(request))
 		return;
-	uint16_t slot = writes_slot(request->session->identity * 31 + request->pool->index, key);
-	if (!(request->command->flags & CMD_READ)) {
-		uint64_t until_ms = now_ms + settings->read_your_writes_ms;
-
-		if (request->n_written < REQUEST_WRITTEN_MAX)
-			request->written[request->n_written++] = slot;
-		else
-			until_ms += settings->request_ms;
-		writes_mark(engine->writes, slot, until_ms);
-	} else if (request->reads != READS_PRIMARY && writes_have(engine->writes, slot, now_ms)) {
-		request->reads = READS_PRIMARY;
-		stat_add(&engine->stats->counter[STAT_READS_OWN], 1);
+	if (request->command->flags & CMD_WRITE) {
+		note_write(request, writes_slot(whose(request), key));
+	} else if (request->reads != READS_PRIMARY) {
+		note_read(request, writes_slot(whose(request), key));
+		note_read(request, writes_slot_of_all(whose(request)));
 	}
+}
+
+void reads_note_keyless(struct request *request)
+{
+	struct session *session = request->session;
+
+	if (!remembers(request))
+		return;
+	if (request->command->flags & CMD_WRITE)
+		note_write(request, writes_slot_of_all(whose(request)));
+	else if (request->reads != READS_PRIMARY)
+		note_read(request, writes_slot_of_all(whose(request)));
+	if (request->command->split != SPLIT_SESSION)
+		return;
+	/* MULTI begins with none, and what else ends a transaction leaves none to the next. */
+	if (span_equal_str(span_of(request->command->name), "exec"))
+		request->written = session->written;
+	for (uint8_t i = 0; i < request->written.n; i++)
+		mark(request, request->written.slots[i]);
+	session->written.n = 0;
 }
 
 void reads_note_end(struct request *request)
 {
-	struct engine *engine = request->engine;
-	uint64_t until_ms =
-		loop_now_us(engine->loop) / 1000 + request->pool->settings.read_your_writes_ms;
-
-	for (uint8_t i = 0; i < request->n_written; i++)
-		writes_mark(engine->writes, request->written[i], until_ms);
+	for (uint8_t i = 0; i < request->written.n; i++)
+		mark(request, request->written.slots[i]);
 }

@@ -14,7 +14,10 @@
 /* A command that may be read from replicas, or that writes, names this key. */
 void reads_note_key(struct request *request, struct span key);
 
-/* A write that has named keys has its answer. */
+/* The same of a command that has none: FLUSHALL writes all keys, EXEC those of what was queued. */
+void reads_note_keyless(struct request *request);
+
+/* A write that has been noted has its answer. */
 void reads_note_end(struct request *request);
 
 /* Where the request's part for a shard goes: by request->reads, its keys and the nodes' health. */

@@ -73,7 +73,7 @@ uint64_t request_held(const struct request *request)
 void request_finish(struct request *request)
 {
 	request->finished = true;
-	if (unlikely(request->n_written > 0))
+	if (unlikely(request->written.n > 0))
 		reads_note_end(request);
 	request->events->on_finished(request);
 }

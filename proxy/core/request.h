@@ -3,12 +3,13 @@
  *
  * Made by the client, carried out by a plan; it lives until its reply is handed to the client's
  * stream, or, once the client has gone, until its last call is back.
- * Layer: core. Includes: call.
+ * Layer: core. Includes: call, writes.
  */
 #ifndef CORE_REQUEST_H
 #define CORE_REQUEST_H
 
 #include "core/call.h"
+#include "core/writes.h"
 
 struct client;
 struct session;
@@ -19,9 +20,6 @@ struct request_events {
 	/* A piece of a long reply: true if it was taken, false if it must wait for the rest. */
 	bool (*on_piece)(struct request *request, struct chain *piece);
 };
-
-/* Keys of a write whose marks are renewed at its end; further ones are marked longer at once. */
-#define REQUEST_WRITTEN_MAX 8
 
 struct request {
 	TAILQ_ENTRY(request) order; /* in client->requests */
@@ -40,11 +38,9 @@ struct request {
 	uint16_t *part_of_key; /* by key: the number of its part */
 	uint32_t n_keys;       /* of a command to all shards: its words behind the name */
 	uint32_t n_parts, calls_left;
-	enum reads reads; /* where its reads may go */
-	uint16_t written
-		[REQUEST_WRITTEN_MAX]; /* slots of writes.h that are marked again at its end */
-	uint8_t n_written;
-	bool is_waiting; /* the proxy's own answer comes later */
+	enum reads reads;	/* where its reads may go */
+	struct written written; /* marked again at its end */
+	bool is_waiting;	/* the proxy's own answer comes later */
 	bool finished;
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
 	bool quiet;  /* the reply is to be dropped */

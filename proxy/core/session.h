@@ -3,12 +3,13 @@
  * it holds for itself.
  *
  * Embedded in the client, zero at first but for session_init(). Requests point to it while their
- * client lives. One worker's. Layer: core. Includes: connset.
+ * client lives. One worker's. Layer: core. Includes: connset, writes.
  */
 #ifndef CORE_SESSION_H
 #define CORE_SESSION_H
 
 #include "core/connset.h"
+#include "core/writes.h"
 
 /* CLIENT REPLY: which replies are sent. */
 enum reply_mode {
@@ -29,11 +30,12 @@ struct session {
 	struct conn_kind kind;
 	enum reads reads; /* READONLY and READWRITE say it; else READS_UNSET */
 	enum reply_mode reply;
-	bool needs_auth;   /* it must say who it is first */
-	bool is_held;	   /* its next command waits until the one under way is answered */
-	bool is_watched;   /* each command is looked at by serve/admit */
-	bool is_slow_ok;   /* CLIENT NO-EVICT: not closed for the memory it holds */
-	uint64_t identity; /* whose writes its reads must see: see pool_settings.identity */
+	bool needs_auth;	/* it must say who it is first */
+	bool is_held;		/* its next command waits until the one under way is answered */
+	bool is_watched;	/* each command is looked at by serve/admit */
+	bool is_slow_ok;	/* CLIENT NO-EVICT: not closed for the memory it holds */
+	uint64_t identity;	/* whose writes its reads must see: see pool_settings.identity */
+	struct written written; /* by what was queued since MULTI */
 	struct transaction *transaction;
 	struct upstream *waits_on; /* a blocking command's connection */
 	struct subscriber *subscriber;

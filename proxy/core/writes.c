@@ -36,6 +36,11 @@ uint16_t writes_slot(uint64_t whose, struct span key)
 	return (uint16_t)(writes_hash(whose, key) % SLOTS);
 }
 
+uint16_t writes_slot_of_all(uint64_t whose)
+{
+	return writes_slot(~whose, span_of(""));
+}
+
 void writes_mark(struct writes *writes, uint16_t slot, uint64_t until_ms)
 {
 	uint64_t seen = atomic_load(&writes->until_ms[slot]);

@@ -16,11 +16,22 @@
 
 struct writes;
 
+/* Slots to be marked again when what wrote them has its answer. */
+#define WRITTEN_MAX 8
+
+struct written {
+	uint16_t slots[WRITTEN_MAX];
+	uint8_t n;
+};
+
 NODISCARD struct writes *writes_new(void);
 void writes_free(struct writes *writes); /* NULL is fine */
 
 /* The slot of a key that `whose` writes or reads. */
 uint16_t writes_slot(uint64_t whose, struct span key);
+
+/* The slot that stands for all of their keys: of FLUSHALL, and of writes with too many to note. */
+uint16_t writes_slot_of_all(uint64_t whose);
 
 /* Reads of a slot's keys go to the primary until until_ms (monotonic). */
 void writes_mark(struct writes *writes, uint16_t slot, uint64_t until_ms);

@@ -109,11 +109,16 @@ static bool admit_keys(struct request *request, const struct command_bytes *comm
 	const struct user *user = request->session->user;
 	struct arg_list *keys = &request->engine->keys;
 
+	if (request->command->n_specs == 0) {
+		reads_note_keyless(request);
+		return true;
+	}
 	/* What is wrong with the keys is told when it is started. */
-	if (request->command->n_specs == 0 ||
-	    !resp_request_arity_fits(request->command, command->parsed->args->n) ||
+	if (!resp_request_arity_fits(request->command, command->parsed->args->n) ||
 	    resp_request_keys(command->parsed, command->start, keys) != NULL)
 		return true;
+	if (keys->n == 0)
+		reads_note_keyless(request);
 	for (uint32_t i = 0; i < keys->n; i++)
 		if (!admit_key(request, user,
 			       parsed_arg(command->parsed, command->start, keys->v[i].at)))

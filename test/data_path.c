@@ -7,8 +7,11 @@
 #include "base/text.h"
 #include "core/connset.h"
 #include "core/request.h"
+#include "core/writes.h"
 
-static struct shard_spec shards[DATA_PATH_SHARDS] = {
+static struct replica_spec replicas[] = {{"r:7100", NULL}, {"r:7101", NULL}};
+
+static const struct shard_spec shards[DATA_PATH_SHARDS] = {
 	{"a", "a:7000", 1, NULL, 0},
 	{"b", "b:7001", 1, NULL, 0},
 	{"c", "c:7002", 1, NULL, 0},
@@ -21,14 +24,18 @@ static uint32_t or_usual(uint32_t value, uint32_t usual)
 
 static struct topology *build(const struct data_path_setup *setup)
 {
+	struct shard_spec own[DATA_PATH_SHARDS];
 	struct pool_spec spec = {.name = "pool",
 				 .protocol = (int)setup->protocol,
 				 .distribution = DIST_MODULA,
 				 .hash = HASH_MURMUR3,
-				 .shards = shards,
+				 .shards = own,
 				 .n_shards = DATA_PATH_SHARDS};
 	struct error error;
 
+	memcpy(own, shards, sizeof(own));
+	own[0].replicas = replicas;
+	own[0].n_replicas = setup->replicas;
 	spec.settings = (struct pool_settings){
 		.connect_ms = 250,
 		.request_ms = or_usual(setup->request_ms, 1000),
@@ -40,6 +47,12 @@ static struct topology *build(const struct data_path_setup *setup)
 		.connections = or_usual(setup->connections, 1),
 		.retries = !setup->no_retries,
 		.multiget_errors = setup->fail_multiget ? MULTIGET_FAIL : MULTIGET_PARTIAL,
+		.reads = setup->reads,
+		.replica_choice = CHOICE_TURN,
+		.max_lag_bytes = setup->max_lag_bytes,
+		.read_your_writes_ms = setup->read_your_writes_ms,
+		.health_every_ms = 250,
+		.health_timeout_ms = 500,
 	};
 	struct topology *topology = topology_build(&spec, 1, 1, &error);
 	ck_assert_msg(topology != NULL, "%s", error.text);
@@ -59,10 +72,12 @@ void data_path_begin(struct data_path *dp, struct data_path_setup setup)
 	*dp = (struct data_path){.topology = build(&setup)};
 	dp->stats = stats_new(dp->topology);
 	dp->pool = &dp->topology->pools[0];
+	dp->writes = setup.read_your_writes_ms > 0 ? writes_new() : NULL;
 	engine_init(&dp->engine, &(struct engine_setup){
 					 .topology = dp->topology,
 					 .all_stats = &dp->stats,
 					 .n_workers = 1,
+					 .writes = dp->writes,
 					 .memory = setup.memory != 0 ? setup.memory : 1 << 30,
 					 .seed = 42,
 				 });
@@ -122,6 +137,7 @@ void data_path_fini(struct data_path *dp)
 	check_engine_is_empty(dp);
 	engine_fini(&dp->engine);
 	stats_free(dp->stats);
+	writes_free(dp->writes);
 	topology_unref(dp->topology);
 }
 

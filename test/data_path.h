@@ -17,6 +17,7 @@
 
 #define DATA_PATH_SHARDS 3
 #define DATA_PATH_PORT	 7000 /* of the first shard */
+#define REPLICA_PORT	 7100 /* of its first replica */
 
 /* What the pool of a test has otherwise than usual; zero: as usual. */
 struct data_path_setup {
@@ -30,11 +31,16 @@ struct data_path_setup {
 	uint64_t memory;      /* 1 GiB */
 	bool no_retries;      /* else 1 */
 	bool fail_multiget;   /* else partial */
+	uint32_t replicas;    /* of shard a: as many of r:7100 and r:7101 */
+	enum reads reads;
+	uint64_t max_lag_bytes;
+	uint32_t read_your_writes_ms;
 };
 
 struct data_path {
 	struct topology *topology;
 	struct stats *stats;
+	struct writes *writes;
 	struct engine engine;
 	struct loop *loop;
 	const struct pool *pool;

@@ -106,17 +106,114 @@ def mc_round(conn, rng, keys, load):
     load.add(len(replies), errors)
 
 
+def transaction_round(conn, rng, keys, load):
+    """Two counters of one shard that only transactions touch are alike, whatever is lost."""
+    shard = rng.choice("abc")
+    one, other = RING.keys(shard, 2, keys[0])
+    commands = [command("MULTI"), command("INCR", one), command("PING"), command("INCR", other)]
+    commands = [command("WATCH", one)] * (rng.random() < 0.5) + commands
+    end = rng.choice(["EXEC", "EXEC", "EXEC", "DISCARD", "RESET"])
+    replies = conn.pipeline(commands + [command(end), command("GET", one + b"-never")])
+    errors = sum(reply[:1] == b"-" for reply in replies)
+    value = wire.decode(replies[-2])
+    if end == "EXEC" and errors == 0 and value is not None and value[0] != value[2]:
+        load.fail(f"half a transaction: {value}")
+    for reply in replies:
+        if reply[:1] == b"-" and not is_named(reply) and not reply.startswith(b"-EXECABORT "):
+            load.fail(f"{end}: {reply[:200]!r}")
+    if replies[-1] != bulk(None) and not is_named(replies[-1]):
+        load.fail(f"behind {end}: {replies[-1][:200]!r}")
+    load.add(len(replies), errors)
+
+
+def blocking_round(conn, rng, keys, load):
+    """One waits; what comes is its own, or nothing where a node lost it."""
+    key = b"%s-%x" % (keys[0], rng.randrange(1 << 60))
+    with wire.RespConnection(conn.sock.getpeername()) as pusher:
+        conn.send(command("BLPOP", key, 2) + command("GET", key))
+        time.sleep(rng.choice([0, 0, 0.01]))
+        pushed = pusher.call("RPUSH", key, b"=" + key)
+        replies = [conn.read_reply(), conn.read_reply()]
+    errors = sum(is_named(reply) for reply in replies + [pushed])
+    if replies[0] not in (wire.array([key, b"=" + key]), b"*-1\r\n") and not is_named(replies[0]):
+        load.fail(f"BLPOP: {replies[0][:200]!r}")
+    if replies[1] != bulk(None) and not is_named(replies[1]):
+        # What was pushed after the wait had ended is a list that is still there.
+        if not replies[1].startswith(b"-WRONGTYPE "):
+            load.fail(f"behind BLPOP: {replies[1][:200]!r}")
+    load.add(3, errors)
+
+
+def run_publisher(proxy, load):
+    """Messages, each with its number; one that a node lost is lost."""
+    number = 0
+    try:
+        with proxy.connect("sessions") as conn:
+            while not load.stop.wait(0.005):
+                number += 1
+                reply = conn.call("PUBLISH", CHANNELS[number % 3], number)
+                if reply[:1] != b":" and not is_named(reply):
+                    load.fail(f"PUBLISH: {reply[:200]!r}")
+                load.add(1, is_named(reply))
+    except Exception as err:  # pylint: disable=broad-except
+        load.fail(f"publisher: {err!r}")
+
+
+def run_subscriber(proxy, protocol, load):
+    """Each message once, in order, of a channel that was asked for."""
+    rng = random.Random(protocol)
+    try:
+        while not load.stop.is_set():
+            with proxy.connect("sessions") as conn:
+                if protocol == 3:
+                    conn.hello(3)
+                if rng.random() < 0.5:
+                    wanted, name = CHANNELS[: rng.choice([1, 3])], "SUBSCRIBE"
+                else:
+                    wanted, name = [b"soak:*"], "PSUBSCRIBE"
+                conn.send(command(name, *wanted))
+                listen(conn, wanted, time.monotonic() + rng.uniform(0.1, 20), load)
+    except Exception as err:  # pylint: disable=broad-except
+        load.fail(f"subscriber: {err!r}")
+
+
+def listen(conn, wanted, end, load):
+    last = dict.fromkeys(CHANNELS, 0)
+    while time.monotonic() < end and not load.stop.is_set():
+        if conn.is_silent(0.2):
+            continue
+        reply = conn.read_reply()
+        if is_named(reply):
+            load.add(1, 1)
+            return
+        parts = [part[1] for part in wire.typed(reply)[1]]
+        if parts[0] in (b"subscribe", b"psubscribe"):
+            continue
+        channel, number = parts[-2], int(parts[-1])
+        if channel not in CHANNELS or (parts[0] == b"message" and channel not in wanted):
+            load.fail(f"a message of {channel!r}")
+        elif number <= last[channel]:
+            load.fail(f"{channel!r}: {number} after {last[channel]}")
+        last[channel] = number
+        load.add(1, 0)
+
+
+RING = wire.Ring(["a", "b", "c"])
+CHANNELS = [b"soak:%s" % RING.key(name) for name in "abc"]
+ROUNDS = {"pages": [mc_round],
+          "sessions": [redis_round, redis_round, redis_round, transaction_round, blocking_round]}
+
+
 def run_client(proxy, name, number, load):
     rng = random.Random(number)
     keys = [b"soak-%d-%d" % (number, i) for i in range(40)]
-    one_round = redis_round if name == "sessions" else mc_round
     try:
         while not load.stop.is_set():
             with proxy.connect(name) as conn:
                 for _ in range(rng.choice([1, 50, 1000])):
                     if load.stop.is_set():
                         break
-                    one_round(conn, rng, keys, load)
+                    rng.choice(ROUNDS[name])(conn, rng, keys, load)
                 if rng.random() < 0.2:  # leave rudely
                     conn.send(command("GET", keys[0])[:9])
                     conn.reset()
@@ -139,6 +236,9 @@ def test_soak(own_servers, make_proxy):
         threading.Thread(target=run_client, args=(proxy, name, i, load))
         for i in range(CLIENTS) for name in ("pages", "sessions")
     ]
+    threads += [threading.Thread(target=run_subscriber, args=(proxy, protocol, load))
+                for protocol in (2, 3, 2, 3)]
+    threads.append(threading.Thread(target=run_publisher, args=(proxy, load)))
     for thread in threads:
         thread.start()
     rng, memory = random.Random(1), []
@@ -166,6 +266,8 @@ def test_soak(own_servers, make_proxy):
     check_flat(memory)
     for name in ("pages", "sessions"):
         wait_until(lambda n=name: all_shards_answer(proxy, n), f"all shards of {name}")
+    for node in sessions:
+        wait_until(lambda n=node: nothing_is_held(n), "no transaction, wait or subscription left")
 
 
 def check_flat(memory):
@@ -177,9 +279,17 @@ def check_flat(memory):
     assert late[len(late) // 2] <= early[len(early) // 2] * 1.1 + 8 * MIB, (early, late)
 
 
+def nothing_is_held(node):
+    with node.connect() as conn:
+        rows = conn.ask("CLIENT", "LIST").decode().splitlines()
+        fields = [dict(part.split("=", 1) for part in row.split(" ")) for row in rows]
+        held = [row for row in fields if row["multi"] != "-1" or "b" in row["flags"]]
+        return not held and conn.ask("PUBSUB", "CHANNELS") == [] and (
+            conn.ask("PUBSUB", "NUMPAT") == 0)
+
+
 def all_shards_answer(proxy, name):
-    ring = wire.Ring(["a", "b", "c"])
     with proxy.connect(name) as conn:
-        replies = [conn.call(b"get " + ring.key(s)) if name == "pages"
-                   else conn.call("GET", ring.key(s)) for s in "abc"]
+        replies = [conn.call(b"get " + RING.key(s)) if name == "pages"
+                   else conn.call("GET", RING.key(s)) for s in "abc"]
     return not any(is_named(reply) for reply in replies)

@@ -147,7 +147,6 @@ SCRIPTS = {
 1 SET K v
 1 ECHO x
 1 NOPE K
-1 PUBLISH
 1 HGETALL K
 1 UNSUBSCRIBE C
 1 GET K
@@ -195,6 +194,17 @@ def read_quiet(conn, seconds):
     return replies
 
 
+def read_until_pong(conn):
+    """All that a server has to say to a client whose turn it is not."""
+    conn.send(command("PING", "turn"))
+    replies = []
+    while True:
+        reply = conn.read_reply()
+        if reply in (bulk("turn"), array(["pong", "turn"])):
+            return replies
+        replies.append(reply)
+
+
 def rows_of(script, names):
     for line in script.strip().split("\n"):
         who, *words = line.split(" ")
@@ -214,7 +224,9 @@ def play(place, script, names, protocol, wanted=None):
         for number, (who, _, words) in enumerate(rows_of(script, names)):
             conns[who - 1].send(command(*words))
             if wanted is None:
-                found.append([read_quiet(conn, 0.01) for conn in conns])
+                first = [conns[who - 1].read_reply()]
+                found.append([read_until_pong(conn) if conn is not conns[who - 1]
+                              else first + read_quiet(conn, 0.01) for conn in conns])
             else:
                 found.append([[conn.read_reply() for _ in replies]
                               for conn, replies in zip(conns, wanted[number])])

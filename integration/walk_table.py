@@ -395,7 +395,7 @@ dbsize: DBSIZE | MSET a 1 b 2 c 3 d 4 | DBSIZE
 flushall: MSET a 1 b 2 c 3 | FLUSHALL | DBSIZE | FLUSHALL ASYNC | FLUSHALL SYNC | FLUSHALL NOPE
 flushdb: MSET a 1 b 2 c 3 | SELECT 1 | SET a 1 | FLUSHDB | DBSIZE | SELECT 0 | DBSIZE |
     FLUSHDB SYNC | DBSIZE
-info: SET a 1 | % INFO | % INFO keyspace | % INFO server clients | % INFO all | INFO nosuchsection
+info: SET a 1 | % INFO | % INFO keyspace | % INFO server clients | % INFO all | % INFO nosuchsection
 lastsave: % LASTSAVE
 latency:
 latency|doctor: ! LATENCY DOCTOR

@@ -456,7 +456,7 @@ def test_a_modules_write_is_sent_once(scripted, make_proxy):
 def test_a_modules_read_is_sent_again(scripted, make_proxy):
     node, = scripted("redis")
     proxy = make_proxy(slipring.pool("redis", [node], commands=COMMANDS))
-    time.sleep(1.2)  # a connection that has lasted is made again at once
+    time.sleep(1.1)  # the connection has lasted: it is made again at once
     with proxy.connect() as conn:
         conn.send(command("BF.MEXISTS", "k"))
         node.expect("BF.MEXISTS", "k").close()

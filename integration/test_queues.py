@@ -53,9 +53,9 @@ def workers(words, directory, environment):
     try:
         for log in logs:
             with open(log, "wb") as out:
-                started.append(subprocess.Popen(words(len(started)), stdin=subprocess.PIPE, stdout=out,
-                                                stderr=out, cwd=str(CLIENTS),
-                                                env={**os.environ, **environment}))
+                started.append(subprocess.Popen(
+                    words(len(started)), stdin=subprocess.PIPE, stdout=out, stderr=out,
+                    cwd=str(CLIENTS), env={**os.environ, **environment}))
         yield started
         for one in started:
             assert one.poll() is None, "a worker ended by itself"

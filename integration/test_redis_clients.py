@@ -3,7 +3,7 @@
 A program does one step and prints JSON, which is the same for all of them. With
 SLIPRING_TEST_DIRECT=1 they talk to one Redis instead, which tells whether a program is right.
 
-None of these libraries comes with its own tests: the packages of Debian and of npm have what runs.
+What libraries test of themselves is in test_own_suites.
 """
 
 import json
@@ -52,8 +52,8 @@ STEPS = {
     },
     # SCAN of 300 keys among those of other tests; HSCAN of 600 fields.
     "scan": {"found": 300, "distinct": 300, "same": True, "fields": 600},
-    # INCRBY 2 of 30 keys by script: the library's way, the same after SCRIPT FLUSH, and EVALSHA alone
-    # after SCRIPT LOAD.
+    # INCRBY 2 of 30 keys by script: the library's way, the same after SCRIPT FLUSH, and EVALSHA
+    # alone after SCRIPT LOAD.
     "script": {"eval": "a", "first": 60, "exists": False, "second": 120, "loaded": 180},
     # SELECT 3, another client of database 3, SELECT 0.
     "select": {"three": "three", "own": "three", "zero": None},

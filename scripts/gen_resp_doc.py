@@ -74,7 +74,7 @@ HOW = {
     "SPLIT_PUBSUB": "changes what the client is subscribed to",
 }
 NOTES = {
-    "asking": "an error: there is no cluster",
+    "asking": "the error of a server without a cluster",
     "command": "without a subcommand",
     "publish": "the channel decides as if it were a key",
     "spublish": "the channel decides as if it were a key",
@@ -106,7 +106,7 @@ def notes(command):
     if "CMD_PRIMARY" in command.flags:
         said.append("only the primary")
     if "no_mandatory_keys" in command.wire:
-        said.append("its keys are those that it counts")
+        said.append("its keys are those that it counts; without any it goes to the first shard")
     if any(spec[0] == "STORE" for spec in command.specs):
         said.append("its destination is one of its keys")
     if "CMD_NO_AUTH" in command.flags:

@@ -28,6 +28,7 @@ static const struct {
 	{&codec_memcached, "5\r\n", false},
 	{&codec_redis, "-ERR no\r\n", true},
 	{&codec_redis, "-\r\n", true},
+	{&codec_redis, "!6\r\nERR no\r\n", true}, /* a blob error of RESP3 */
 	{&codec_redis, "+OK\r\n", false},
 	{&codec_redis, ":-1\r\n", false},
 	{&codec_redis, "$-1\r\n", false},

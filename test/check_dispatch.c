@@ -48,12 +48,6 @@ static const struct {
 	{"OBJECT", "-ERR wrong number of arguments for 'object' command\r\n"},
 	{"OBJECT nope a", "-ERR unknown subcommand 'nope'. Try OBJECT HELP.\r\n"},
 	{"EVAL x -1", "-ERR Number of keys can't be negative\r\n"},
-	{"EVAL x 0", "-ERR slipring: 'eval' is not supported\r\n"},
-	{"KEYS *", "-ERR slipring: 'keys' is not supported\r\n"},
-	{"MULTI", "-ERR slipring: 'multi' is not supported\r\n"},
-	{"SUBSCRIBE x", "-ERR slipring: 'subscribe' is not supported\r\n"},
-	{"BLPOP a 0", "-ERR slipring: 'blpop' is not supported\r\n"},
-	{"XREAD BLOCK 0 STREAMS a 0", "-ERR slipring: 'BLOCK' is not supported\r\n"},
 };
 
 START_TEST(what_is_not_done_is_said_and_the_connection_stays)

@@ -17,14 +17,14 @@ static const struct answer redis[] = {
 	{"ECHO x", "$1\r\nx\r\n"},
 	{"ECHO", "-ERR wrong number of arguments for 'echo' command\r\n"},
 	{"SELECT 0", "+OK\r\n"},
-	{"SELECT 1", "-ERR slipring: only database 0 is supported\r\n"},
+	{"SELECT -1", "-ERR DB index is out of range\r\n"},
 	{"SELECT x", "-ERR value is not an integer or out of range\r\n"},
 	{"RESET", "+RESET\r\n"},
-	{"HELLO 3", "-NOPROTO unsupported protocol version\r\n"},
+	{"HELLO 4", "-NOPROTO unsupported protocol version\r\n"},
 	{"HELLO x", "-ERR Protocol version is not an integer or out of range\r\n"},
 	{"HELLO 2 NOPE", "-ERR Syntax error in HELLO option 'NOPE'\r\n"},
 	{"HELLO 2 SETNAME", "-ERR Syntax error in HELLO option 'SETNAME'\r\n"},
-	{"HELLO 2 AUTH u p", "-ERR slipring: 'hello' with AUTH is not supported\r\n"},
+	{"HELLO 2 AUTH u p", "-WRONGPASS invalid username-password pair or user is disabled.\r\n"},
 };
 
 START_TEST(answers_without_asking_a_node)

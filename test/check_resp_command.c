@@ -239,6 +239,8 @@ START_TEST(one_changed_byte_is_another_name)
 		char name[32];
 		size_t len = strlen(table[i].name);
 
+		if (strchr(table[i].name, '|') != NULL)
+			continue;
 		for (size_t at = 0; at < len; at++) {
 			for (int c = 0; c < 256; c++) {
 				memcpy(name, table[i].name, len);

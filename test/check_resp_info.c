@@ -170,7 +170,7 @@ static const struct {
 	 "used_memory:0\r\nused_memory_rss:5\r\nmem_fragmentation_ratio:0.00\r\n",
 	 "used_memory:0\r\nused_memory_rss:10\r\nmem_fragmentation_ratio:-nan\r\n\r\n"},
 	/* Lines that are none, line ends of other kinds, and a last line that is cut. */
-	{"x:1\ny:2\nwhat\r\n:3\r\n\r\n#\r\nz:4", "", "x:1\r\ny:2\r\n:3\r\nz:4\r\n\r\n"},
+	{"x:1\ny:2\nwhat\r\n:3\r\n\r\n#\r\n#w:1\r\nz:4", "", "x:1\r\ny:2\r\n:3\r\nz:4\r\n\r\n"},
 	/* A node that is a proxy itself. */
 	{"# A\r\nx:1\r\n\r\n# Slipring\r\nshards:9\r\n\r\n# B\r\ny:1\r\n", "# Slipring\r\nz:1\r\n",
 	 "# A\r\nx:1\r\n\r\n# B\r\ny:1\r\n\r\n"},

@@ -1,5 +1,6 @@
-// BullMQ. Usage: bullmq.js add HOST PORT PREFIX QUEUES JOBS, or bullmq.js work HOST PORT PREFIX QUEUES;
-// a job counts itself in the key PREFIX:NUMBER. A worker ends at the end of its standard input.
+// BullMQ. Usage: bullmq.js add HOST PORT PREFIX QUEUES JOBS, or bullmq.js work HOST PORT PREFIX
+// QUEUES; a job counts itself in the key PREFIX:NUMBER. A worker ends at the end of its standard
+// input.
 "use strict";
 const { Queue, QueueEvents, Worker } = require("../npm/node_modules/bullmq");
 const { Redis } = require("../npm/node_modules/ioredis");
@@ -25,7 +26,8 @@ async function add() {
     const bulk = mine.splice(0, mine.length / 2);
     await queue.addBulk(bulk.map((n) => ({ name: "count", data: { n } })));
     for (const [i, n] of mine.entries()) {
-      const options = [{}, { delay: 100 }, { priority: 1 + i % 5 }, { attempts: 3, backoff: 20 }][i % 4];
+      const retried = { attempts: 3, backoff: 20 };
+      const options = [{}, { delay: 100 }, { priority: 1 + i % 5 }, retried][i % 4];
       const job = await queue.add("count", { n, failFirst: i % 4 === 3 }, options);
       if (i % 10 === 0)
         waited.push(job.waitUntilFinished(events[at], 30000));

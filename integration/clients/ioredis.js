@@ -10,13 +10,14 @@ const clients = [];
 
 function client(options = {}) {
   clients.push(new Redis({
-    host: HOST, port: Number(PORT), connectionName: "driver", scripts: { bump: { lua: BUMP, numberOfKeys: 1 } },
-    ...options,
+    host: HOST, port: Number(PORT), connectionName: "driver",
+    scripts: { bump: { lua: BUMP, numberOfKeys: 1 } }, ...options,
   }));
   return clients.at(-1);
 }
 
 const numbers = (n) => [...Array(n).keys()];
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const sum = (list) => list.reduce((a, b) => a + b, 0);
 
 const steps = {
@@ -46,11 +47,12 @@ const steps = {
   async transaction() {
     const [r, other, k] = [client(), client(), `{${P}}`];
     const out = {};
-    out.exec = (await r.multi().set(`${k}:a`, 1).incr(`${k}:a`).get(`${k}:a`).exec()).map((one) => one[1]);
+    const first = await r.multi().set(`${k}:a`, 1).incr(`${k}:a`).get(`${k}:a`).exec();
+    out.exec = first.map((one) => one[1]);
     const each = numbers(30).map(async (i) => {
       const t = `{${P}${i}}`;
       const got = await r.multi().set(`${t}:x`, i).mget(`${t}:x`, `${t}:y`).exec();
-      return Number(JSON.stringify(got.map((one) => one[1])) === JSON.stringify(["OK", [String(i), null]]));
+      return Number(same(got.map((one) => one[1]), ["OK", [String(i), null]]));
     });
     out.right = sum(await Promise.all(each));
     await r.watch(`${k}:a`);
@@ -103,7 +105,8 @@ const steps = {
       await sleep(5);
     await sub.unsubscribe(`${P}:a`, `${P}:b`);
     await sub.punsubscribe(`${P}-*`);
-    return { received, messages, patterns, after: await r.publish(`${P}:a`, "m3"), ping: await sub.ping() };
+    const after = await r.publish(`${P}:a`, "m3");
+    return { received, messages, patterns, after, ping: await sub.ping() };
   },
 
   async scan() {
@@ -156,7 +159,8 @@ const steps = {
     const ready = once(r, "ready");
     await other.client("KILL", "ID", before);
     await ready;
-    return { value: await r.get(P), name: await r.client("GETNAME"), new: await r.client("ID") !== before };
+    const after = await r.client("ID");
+    return { value: await r.get(P), name: await r.client("GETNAME"), new: after !== before };
   },
 };
 

@@ -42,7 +42,8 @@ const steps = {
 
   async pipeline() {
     const r = await client();
-    const sent = numbers(400).flatMap((i) => [r.set(`${P}:${i}`, i), r.incr(`${P}:${i}`), r.get(`${P}:${i}`)]);
+    const three = (key, i) => [r.set(key, i), r.incr(key), r.get(key)];
+    const sent = numbers(400).flatMap((i) => three(`${P}:${i}`, i));
     sent.push(r.lPush(`${P}:0`, "x"), r.mGet(numbers(50).map((i) => `${P}:${i}`)));
     const replies = await Promise.allSettled(sent);
     const want = numbers(400).flatMap((i) => ["OK", i + 1, String(i + 1)]);
@@ -115,7 +116,8 @@ const steps = {
       await sleep(5);
     await sub.unsubscribe([`${P}:a`, `${P}:b`]);
     await sub.pUnsubscribe(`${P}-*`);
-    return { received, messages, patterns, after: await r.publish(`${P}:a`, "m3"), ping: String(await sub.ping()) };
+    const after = await r.publish(`${P}:a`, "m3");
+    return { received, messages, patterns, after, ping: String(await sub.ping()) };
   },
 
   async scan() {
@@ -138,14 +140,16 @@ const steps = {
   async script() {
     const r = await client();
     const keys = numbers(30).map((i) => `${P}:${i}`);
-    const out = { eval: (await r.eval("return {KEYS[1], ARGV[1]}", { keys: [P], arguments: ["a"] }))[1] };
+    const pair = await r.eval("return {KEYS[1], ARGV[1]}", { keys: [P], arguments: ["a"] });
+    const out = { eval: pair[1] };
     out.first = sum(await Promise.all(keys.map((key) => r.bump(key, 2))));
     await r.scriptFlush();
     out.exists = Boolean((await r.scriptExists(BUMP.SHA1))[0]);
     out.second = sum(await Promise.all(keys.map((key) => r.bump(key, 2))));
     await r.scriptFlush();
     const sha = await r.scriptLoad(BUMP.SCRIPT);
-    out.loaded = sum(await Promise.all(keys.map((key) => r.evalSha(sha, { keys: [key], arguments: ["2"] }))));
+    const bare = (key) => r.evalSha(sha, { keys: [key], arguments: ["2"] });
+    out.loaded = sum(await Promise.all(keys.map(bare)));
     return out;
   },
 
@@ -167,7 +171,8 @@ const steps = {
     const ready = new Promise((resolve) => { r.once("ready", resolve); });
     await other.clientKill({ filter: "ID", id: before });
     await ready;
-    return { value: await r.get(P), name: await r.clientGetName(), new: await r.clientId() !== before };
+    const after = await r.clientId();
+    return { value: await r.get(P), name: await r.clientGetName(), new: after !== before };
   },
 };
 

@@ -1,5 +1,6 @@
 <?php
-// phpredis. Usage: phpredis.php STEP HOST PORT PREFIX; what each step prints, test_redis_clients says.
+// phpredis. Usage: phpredis.php STEP HOST PORT PREFIX; what each step prints, test_redis_clients
+// says.
 
 [, $step, $host, $port, $P] = $argv;
 const BUMP = "return redis.call('INCRBY', KEYS[1], ARGV[1])";
@@ -218,7 +219,8 @@ $steps = [
         usleep(200000);
         $out = ['value' => $r->get($P)];
         $r->client('SETNAME', 'driver');
-        return $out + ['name' => $r->client('GETNAME'), 'new' => $r->rawCommand('CLIENT', 'ID') !== $before];
+        $out['name'] = $r->client('GETNAME');
+        return $out + ['new' => $r->rawCommand('CLIENT', 'ID') !== $before];
     },
 ];
 

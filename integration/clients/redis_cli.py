@@ -16,9 +16,9 @@ CLI = ["redis-cli", "-h", HOST, "-p", PORT, f"-{RESP}"]
 
 
 def cli(*words, stdin="", status=0):
-    """One run; the lines that it prints. With no words, the commands of stdin, one after another."""
-    done = subprocess.run([*CLI, *map(str, words)], input=stdin, capture_output=True, text=True,
-                          timeout=30, check=False)
+    """One run; the lines that it prints. With no words, the commands of stdin, one by one."""
+    done = subprocess.run([*CLI, *map(str, words)], input=stdin, capture_output=True,
+                          text=True, timeout=30, check=False)
     assert done.returncode == status and not done.stderr, (words, done)
     return done.stdout.splitlines()
 
@@ -53,7 +53,8 @@ def connect():
     fields = dict(one.split(" ", 1) for one in hello) if RESP == "3" else dict(
         zip(hello[::2], hello[1::2]))
     _, name, client = session("CLIENT SETNAME driver", "CLIENT GETNAME", "CLIENT ID")
-    return {"ping": cli("PING")[0], "name": name, "id": int(client) > 0, "proto": int(fields["proto"]),
+    return {"ping": cli("PING")[0], "name": name, "id": int(client) > 0,
+            "proto": int(fields["proto"]),
             "info": any(line.startswith("redis_version:") for line in cli("INFO", "server"))}
 
 
@@ -82,7 +83,8 @@ def transaction():
     want = [line for i in range(30) for line in ("OK", "QUEUED", "QUEUED", "OK", str(i), "")]
     out["right"] = 30 if session(*many) == want else 0
     out["watched"] = session(f"WATCH {k}:a", "MULTI", f"SET {k}:a 3", f"GET {k}:a", "EXEC")[-1]
-    with subprocess.Popen(CLI, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watching:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(CLI, **pipes) as watching:
         watching.stdin.write(f"WATCH {k}:a\n")
         watching.stdin.flush()
         assert watching.stdout.readline() == "OK\n"
@@ -109,8 +111,8 @@ def block():
         f"BLPOP {k}:a {k}:b 10", f"BLMOVE {k}:src {k}:dst RIGHT LEFT 10", f"BZPOPMIN {k}:z 10",
         f"BLPOP {k}:a 0.2", f"LRANGE {k}:dst 0 -1")
     producer.join()
-    return {"popped": popped, "key": key == f"{k}:b", "moved": moved, "least": [member, float(score)],
-            "nothing": nothing or None, "dst": dst}
+    return {"popped": popped, "key": key == f"{k}:b", "moved": moved,
+            "least": [member, float(score)], "nothing": nothing or None, "dst": dst}
 
 
 class Listener:
@@ -129,7 +131,8 @@ class Listener:
 
 
 def subscribe():
-    plain, pattern = Listener(6, "SUBSCRIBE", f"{P}:a", f"{P}:b"), Listener(3, "PSUBSCRIBE", f"{P}-*")
+    plain = Listener(6, "SUBSCRIBE", f"{P}:a", f"{P}:b")
+    pattern = Listener(3, "PSUBSCRIBE", f"{P}-*")
     try:
         received = [int(cli("PUBLISH", P + channel, m)[0])
                     for channel, m in ((":a", "m0"), (":b", "m1"), ("-c", "m2"))]
@@ -139,8 +142,9 @@ def subscribe():
         pattern.end()
     assert [one[0] for one in got] == ["message", "message", "pmessage"], got
     time.sleep(0.1)
-    return {"received": received, "messages": [one[1:] for one in got[:2]], "patterns": [got[2][1:]],
-            "after": int(cli("PUBLISH", f"{P}:a", "m3")[0]), "ping": cli("PING")[0]}
+    return {"received": received, "messages": [one[1:] for one in got[:2]],
+            "patterns": [got[2][1:]], "after": int(cli("PUBLISH", f"{P}:a", "m3")[0]),
+            "ping": cli("PING")[0]}
 
 
 def scan():
@@ -151,7 +155,7 @@ def scan():
     cursor, fields = "0", []
     while True:
         cursor, *page = cli("HSCAN", f"{P}-h", cursor, "COUNT", 100)
-        fields += page[::2]
+        fields += page[::2] if page != [""] else []  # an empty page is an empty line
         if cursor == "0":
             break
     return {"found": len(got), "distinct": len(set(got)), "same": sorted(got) == sorted(want),
@@ -202,7 +206,8 @@ def reconnect():
         before = one.stdout.readline().strip()
         cli("CLIENT", "KILL", "ID", before)
         time.sleep(0.2)
-        commands = ["PING", "SELECT 3", f"GET {P}", "CLIENT SETNAME driver", "CLIENT GETNAME", "CLIENT ID", ""]
+        commands = ["PING", "SELECT 3", f"GET {P}", "CLIENT SETNAME driver", "CLIENT GETNAME",
+                    "CLIENT ID", ""]
         rest, _ = one.communicate("\n".join(commands), timeout=20)
     _, value, _, name, after = rest.splitlines()
     return {"value": value, "name": name, "new": after != before}

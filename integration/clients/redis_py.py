@@ -1,4 +1,5 @@
-"""redis-py. Usage: redis_py.py STEP HOST PORT PREFIX; what each step prints, test_redis_clients says."""
+"""redis-py. Usage: redis_py.py STEP HOST PORT PREFIX; what each step prints, test_redis_clients
+says."""
 
 import json
 import sys

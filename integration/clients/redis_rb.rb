@@ -1,4 +1,5 @@
-# redis-rb. Usage: redis_rb.rb STEP HOST PORT PREFIX; what each step prints, test_redis_clients says.
+# redis-rb. Usage: redis_rb.rb STEP HOST PORT PREFIX; what each step prints, test_redis_clients
+# says.
 
 require "json"
 require "redis"
@@ -35,8 +36,9 @@ def pipeline
     error = e.message.split.first
   end
   got = futures.map(&:value)
+  want = (0...400).flat_map { |i| ["OK", i + 1, (i + 1).to_s] }
   {
-    replies: got.size + 1, right: got[0...1200] == (0...400).flat_map { |i| ["OK", i + 1, (i + 1).to_s] },
+    replies: got.size + 1, right: got[0...1200] == want,
     error: error, mget: got.last == (1..50).map(&:to_s),
   }
 end
@@ -101,9 +103,13 @@ def subscribe
     end
   end
   ready.pop
-  received = { ":a" => "m0", ":b" => "m1", "-c" => "m2" }.map { |channel, m| r.publish(P + channel, m) }
+  sent = { ":a" => "m0", ":b" => "m1", "-c" => "m2" }
+  received = sent.map { |channel, m| r.publish(P + channel, m) }
   listener.join
-  { received: received, messages: messages, patterns: patterns, after: r.publish("#{P}:a", "m3"), ping: sub.ping }
+  {
+    received: received, messages: messages, patterns: patterns, after: r.publish("#{P}:a", "m3"),
+    ping: sub.ping,
+  }
 end
 
 def scan

@@ -1,5 +1,5 @@
-# Sidekiq. Loaded by `sidekiq -r ./sidekiq_app.rb`, and run as sidekiq_app.rb JOBS to add jobs. HOST,
-# PORT and PREFIX are in the environment; a job counts itself in the key PREFIX:NUMBER.
+# Sidekiq. Loaded by `sidekiq -r ./sidekiq_app.rb`, and run as sidekiq_app.rb JOBS to add jobs.
+# HOST, PORT and PREFIX are in the environment; a job counts itself in the key PREFIX:NUMBER.
 
 require "json"
 require "sidekiq"

@@ -13,8 +13,8 @@
 
 /* What no user can be without: a client library sends these by itself. */
 static const char *const always[] = {
-	"ping",	     "quit",	       "reset",		 "command",	   "select",
-	"client|id", "client|setname", "client|getname", "client|setinfo",
+	"ping",	  "quit",      "reset",		 "command",
+	"select", "client|id", "client|setname", "client|getname",
 };
 
 /* The commands of a pool: the table's and its own. */

@@ -78,7 +78,7 @@ static void list_elements(struct request *request, struct span *to)
 
 /* Sorted, equal elements lie side by side. Sorting needs no more than the elements do, whatever
  * their bytes are, and makes a reply that does not depend on which shard has what. */
-static void write_union(struct request *request, size_t n)
+static void write_union(struct request *request, char type, size_t n)
 {
 	struct span *all = alloc_zeroed(n, sizeof(*all));
 	size_t kept = 0;
@@ -88,7 +88,7 @@ static void write_union(struct request *request, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || !span_equal(all[i], all[kept - 1]))
 			all[kept++] = all[i];
-	part_write_header(request, part_type(request->parts), (int64_t)kept);
+	part_write_header(request, type, (int64_t)kept);
 	for (size_t i = 0; i < kept; i++)
 		chain_copy(&request->engine->chunks, &request->reply, all[i]);
 	free(all);
@@ -96,13 +96,13 @@ static void write_union(struct request *request, size_t n)
 
 void merge_union(struct request *request)
 {
+	char type = part_type(request->parts), line[128];
 	uint64_t bytes = 0;
-	char line[128];
 
 	for (const struct call *part = request->parts; part != NULL; part = part->next)
 		bytes += part->reply.bytes;
 	if (bytes <= MERGE_WHOLE_MAX) {
-		write_union(request, (size_t)count_elements(request));
+		write_union(request, type, (size_t)count_elements(request));
 		return;
 	}
 	int len = snprintf(line, sizeof(line),

@@ -56,7 +56,8 @@ static size_t hash_of(struct span name, size_t section)
 
 static bool is_field(const struct table *table, size_t i, size_t section, struct span name)
 {
-	return table->fields[i].section == section && span_equal(table->fields[i].name, name);
+	return i < table->n && table->fields[i].section == section &&
+	       span_equal(table->fields[i].name, name);
 }
 
 /* The first field of that name, or NO_FIELD. */
@@ -147,7 +148,7 @@ static void collect(struct table *table, size_t node, struct span text)
 
 		if (span_starts_with(line, span_of("# "))) {
 			section = find_section(table, span_skip(line, 2));
-		} else if (colon != NULL && section < SECTIONS_MAX) {
+		} else if (colon != NULL && line.p[0] != '#' && section < SECTIONS_MAX) {
 			struct span name = span_make(line.p, (size_t)(colon - line.p));
 
 			set_value(table, node, section, name, span_skip(line, name.len + 1));

@@ -1,3 +1,4 @@
+/* Long because a connection's whole life, from its first byte to its last, is one state. */
 #include "serve/client.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Long because every way in which a command is taken or refused is told in one place. */
 #include "serve/dispatch.h"
 
 #include <ctype.h>

@@ -47,20 +47,6 @@ static void client_setname(struct client *client, struct request *request,
 				     "characters.");
 }
 
-/* Redis 7.2's: the library's name and version, which nobody here asks for again. */
-static void client_setinfo(struct client *client, struct request *request,
-			   const struct command_bytes *command)
-{
-	struct span what = reply_arg(command, 2);
-
-	(void)client;
-	if (span_equal_nocase(what, "lib-name") || span_equal_nocase(what, "lib-ver"))
-		reply_line(request, "+OK");
-	else
-		reply_error(request, "-ERR Unrecognized option '%.*s'",
-			    (int)(what.len < 64 ? what.len : 64), what.p);
-}
-
 static void client_info(struct client *client, struct request *request,
 			const struct command_bytes *command)
 {
@@ -146,7 +132,6 @@ void reply_client(struct client *client, struct request *request,
 		{"id", client_id},
 		{"getname", client_getname},
 		{"setname", client_setname},
-		{"setinfo", client_setinfo},
 		{"info", client_info},
 		{"list", reply_client_list},
 		{"kill", reply_client_kill},

@@ -504,7 +504,8 @@ def test_a_replica_that_lost_its_primary(group):
 
 
 def test_a_replica_that_follows_nobody(group):
-    some = group(max_lag_bytes="64k")
+    """Without a limit of the lag, the link must be up."""
+    some = group()
     with some.proxy.connect() as conn:
         some.set(conn, "k", "v")
     with Reading(some.proxy, "k", ["v"]) as reading:
@@ -618,6 +619,19 @@ def test_the_primary_is_away_and_replicas_are_read(group):
         for _ in range(30):
             assert conn.call("GET", "k") == bulk("v")
         assert conn.call("SET", "k", "w").startswith(b"-ERR slipring: shard a: ")
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_lag_bytes": "64k"}], ids=["any-lag", "limit"])
+def test_the_primary_stays_away_and_replicas_are_read(group, settings):
+    """When they say that they lost it too: an old answer is better than none."""
+    some = group(**settings)
+    with some.proxy.connect() as conn:
+        some.set(conn, "k", "v")
+        some.primary.kill()
+        for _ in range(150):
+            assert conn.call("GET", "k") == bulk("v")
+            time.sleep(0.01)
+        some.primary.start()
 
 
 def test_large_reads_and_many_clients(group):

@@ -113,10 +113,13 @@ static bool admit_keys(struct request *request, const struct command_bytes *comm
 		reads_note_keyless(request);
 		return true;
 	}
-	/* What is wrong with the keys is told when it is started. */
-	if (!resp_request_arity_fits(request->command, command->parsed->args->n) ||
-	    resp_request_keys(command->parsed, command->start, keys) != NULL)
-		return true;
+	const char *error = resp_request_keys(command->parsed, command->start, keys);
+	if (error != NULL && (user == NULL || user->prefixes.n == 0))
+		return true; /* a node will refuse it */
+	if (error != NULL) {
+		reply_error(request, "%s", error); /* nobody can say which keys it names */
+		return refuse(request);
+	}
 	if (keys->n == 0)
 		reads_note_keyless(request);
 	for (uint32_t i = 0; i < keys->n; i++)

@@ -107,7 +107,7 @@ static void answer(struct request *request, const struct census *census)
 	if (request->client != NULL)
 		request->client->asks = false;
 	if (!census->kills)
-		reply_bulk(request, span_make(census->lines.p, census->lines.len));
+		reply_text(request, span_make(census->lines.p, census->lines.len));
 	else if (!census->is_old_form)
 		reply_header(request, ':', (int64_t)census->n);
 	else if (census->n > 0)

@@ -27,6 +27,20 @@ void reply_bulk(struct request *request, struct span bytes)
 	chain_append(&request->engine->chunks, &request->reply, NULL, span_of("\r\n"));
 }
 
+void reply_text(struct request *request, struct span bytes)
+{
+	static const char format[] = "txt:";
+
+	if (request->kind.resp != 3) {
+		reply_bulk(request, bytes);
+		return;
+	}
+	reply_header(request, '=', (int64_t)(strlen(format) + bytes.len));
+	chain_append(&request->engine->chunks, &request->reply, NULL, span_of(format));
+	chain_copy(&request->engine->chunks, &request->reply, bytes);
+	chain_append(&request->engine->chunks, &request->reply, NULL, span_of("\r\n"));
+}
+
 void reply_map(struct request *request, int64_t n)
 {
 	bool is_map = request->kind.resp == 3;

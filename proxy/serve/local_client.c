@@ -54,7 +54,7 @@ static void client_info(struct client *client, struct request *request,
 
 	(void)command;
 	census_line(client, &line);
-	reply_bulk(request, span_make(line.p, line.len));
+	reply_text(request, span_make(line.p, line.len));
 	text_free(&line);
 }
 
@@ -148,9 +148,7 @@ void reply_client(struct client *client, struct request *request,
 		subcommands[i].run(client, request, command);
 		return;
 	}
-	reply_error(
-		request,
-		"-ERR slipring: 'client|%.*s' is not supported: it is about a connection to one "
-		"node",
-		(int)(sub.len < 64 ? sub.len : 64), sub.p);
+	reply_error(request,
+		    "-ERR slipring: '%s' is not supported: it is about a connection to one node",
+		    request->command->name);
 }

@@ -14,7 +14,8 @@
 /* Append to the reply; nothing is finished. Lines get their line end. */
 void reply_header(struct request *request, char type, int64_t n);
 void reply_bulk(struct request *request, struct span bytes);
-void reply_map(struct request *request, int64_t n); /* the header of n pairs */
+void reply_text(struct request *request, struct span bytes); /* verbatim in RESP3 */
+void reply_map(struct request *request, int64_t n);	     /* the header of n pairs */
 void reply_null(struct request *request);
 void reply_status(struct request *request, struct span word);
 void reply_line(struct request *request, const char *line);

@@ -124,12 +124,11 @@ def test_redis_py_blocking_pool_of_threads(redis, text):
     assert not wrong
 
 
-def test_redis_py_transaction_is_refused_and_the_client_lives(redis_proxy, text):
+def test_redis_py_transaction(redis_proxy, text):
     host, port = redis_proxy.address()
     with redis_py.Redis(host, port) as client:
         k = text()
-        with pytest.raises(redis_py.RedisError):
-            client.pipeline(transaction=True).set(k, 1).get(k).execute()
+        assert client.pipeline(transaction=True).set(k, 1).get(k).execute() == [True, b"1"]
         assert client.set(k, 2) and client.get(k) == b"2"
 
 

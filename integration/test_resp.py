@@ -506,3 +506,17 @@ def test_unknown_command_is_redis_servers_text(redis):
         wanted = f"-ERR unknown command '{name}', with args beginning with: "
         assert reply.startswith(wanted.encode())
         assert reply.endswith(b"\r\n") and reply.count(b"\r\n") == 1
+
+
+@pytest.mark.parametrize("text, fits", [
+    ("SORT {t}K BY w_{t}* GET #", True), ("SORT {t}K BY nosort", True), ("SORT {t}K GET #", True),
+    ("SORT {t}K BY w_*", False), ("SORT {t}K BY *{t}", False), ("SORT_RO {t}K GET w_{t*}", False),
+    ("SORT {t}K LIMIT 0 9 GET w_{t}* GET w_*", False),
+])
+def test_sort_reads_no_keys_of_other_shards(make_proxy, redises, text, fits):
+    """A pattern may only name keys that its tag keeps on the shard."""
+    proxy = make_proxy(slipring.pool("redis", redises, hash_tag="{}"))
+    with proxy.connect() as conn:
+        reply = conn.call(*text.split(" "))
+        assert reply.startswith(b"-ERR slipring: 'sort") != fits
+        assert conn.call("PING") == b"+PONG\r\n"

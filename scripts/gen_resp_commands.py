@@ -101,6 +101,8 @@ ALONE = set("hello select reset multi watch subscribe unsubscribe psubscribe pun
 QUEUES = {"ping", "echo", "time"}
 # What a RESP2 client may send while it is subscribed, beside what changes its subscriptions.
 SUBSCRIBED = {"ping", "quit", "reset"}
+# What reads keys whose names it makes of patterns.
+PATTERNS = {"sort", "sort_ro"}
 # What ends the client's state, an open transaction included.
 ENDS = {"quit", "reset"}
 # The server says "unknown" of some of SORT's specifications: its destination is named by a word,
@@ -232,6 +234,7 @@ def flags_of(row, specs):
         ("CMD_QUEUES", name in QUEUES),
         ("CMD_SUBSCRIBED", name in SUBSCRIBED),
         ("CMD_ENDS", name in ENDS),
+        ("CMD_PATTERNS", name in PATTERNS),
     ]
     return [flag for flag, does in has if does]
 

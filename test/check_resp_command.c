@@ -5,7 +5,7 @@
 #include "suites.h"
 
 /* What a session does with a row; its treatment is told without them. */
-#define SESSION_FLAGS (CMD_ALONE | CMD_QUEUES | CMD_SUBSCRIBED | CMD_ENDS)
+#define SESSION_FLAGS (CMD_ALONE | CMD_QUEUES | CMD_SUBSCRIBED | CMD_ENDS | CMD_PATTERNS)
 
 static const struct command *find(const char *name)
 {

@@ -116,6 +116,34 @@ START_TEST(finds_the_keys)
 }
 END_TEST
 
+static const struct {
+	const char *line, *found;
+} patterns[] = {
+	{"sort k", ""},
+	{"sort k by w_* get # get v_*", "3 7"},
+	{"sort k by nosort get v_*->f", "5"},
+	{"sort k store by get v_*", "5"},
+	{"sort k limit by get* store d", ""},
+	{"sort_ro k BY w_* GET", "3"},
+};
+
+START_TEST(finds_the_patterns)
+{
+	struct arg_list args = {0}, list = {0};
+	struct parsed parsed;
+	char in[256], found[256] = "";
+	size_t at = 0;
+
+	parse_line(patterns[_i].line, &args, &parsed, in);
+	ck_assert(resp_request_patterns(&parsed, in, &list));
+	for (uint32_t i = 0; i < list.n; i++)
+		at += (size_t)sprintf(found + at, "%s%u", i > 0 ? " " : "", (unsigned)list.v[i].at);
+	ck_assert_str_eq(found, patterns[_i].found);
+	arg_list_fini(&args);
+	arg_list_fini(&list);
+}
+END_TEST
+
 /* Whatever arguments are missing, every index is one of an argument. */
 START_TEST(a_cut_command_gives_no_key_that_is_not_there)
 {
@@ -191,6 +219,7 @@ Suite *resp_request_keys_suite(void)
 	TCase *tc = tcase_create("resp_request_keys");
 
 	tcase_add_loop_test(tc, finds_the_keys, 0, ARRAY_LEN(cases));
+	tcase_add_loop_test(tc, finds_the_patterns, 0, ARRAY_LEN(patterns));
 	tcase_add_loop_test(tc, a_cut_command_gives_no_key_that_is_not_there, 0, ARRAY_LEN(cases));
 	tcase_add_loop_test(tc, knows_what_waits_at_the_server, 0, ARRAY_LEN(waits));
 	tcase_add_loop_test(tc, arity_is_the_servers, 0, ARRAY_LEN(arities));

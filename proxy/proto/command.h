@@ -62,7 +62,8 @@ enum command_flag {
 				   connections the client's calls take */
 	CMD_QUEUES = 1 << 12,	  /* RESP: the proxy's to answer, but a node's in a transaction */
 	CMD_SUBSCRIBED = 1 << 13, /* RESP: may be sent by a RESP2 client that is subscribed */
-	CMD_ENDS = 1 << 14	  /* RESP: ends a transaction by ending what it is part of */
+	CMD_ENDS = 1 << 14,	  /* RESP: ends a transaction by ending what it is part of */
+	CMD_PATTERNS = 1 << 15	  /* RESP: BY and GET make names of further keys: SORT */
 };
 
 /* Where keys are among the arguments; argument 0 is the command's name. */

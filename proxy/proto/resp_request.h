@@ -42,6 +42,13 @@ NODISCARD enum parse_result resp_request_parse(struct parse_state *state, struct
 NODISCARD const char *resp_request_keys(const struct parsed *p, const char *start,
 					struct arg_list *keys);
 
+/*
+ * As resp_request_keys(), the patterns of a CMD_PATTERNS command that make names of keys: what
+ * follows BY and GET and has a '*'. False with no memory.
+ */
+NODISCARD bool resp_request_patterns(const struct parsed *p, const char *start,
+				     struct arg_list *patterns);
+
 /* Is arity of `command` satisfied by n arguments, the name counted? MSET's are to be pairs. */
 bool resp_request_arity_fits(const struct command *command, uint32_t n);
 

@@ -152,6 +152,24 @@ const char *resp_request_keys(const struct parsed *p, const char *start, struct 
 	return error;
 }
 
+bool resp_request_patterns(const struct parsed *p, const char *start, struct arg_list *patterns)
+{
+	patterns->n = 0;
+	for (uint32_t i = 2; i + 1 < p->args->n; i++) {
+		struct span word = parsed_arg(p, start, i), next = parsed_arg(p, start, i + 1);
+		const struct option *option =
+			option_of(word, store_options, ARRAY_LEN(store_options));
+		bool names = span_equal_nocase(word, "by") || span_equal_nocase(word, "get");
+
+		if (names && memchr(next.p, '*', next.len) != NULL &&
+		    !arg_list_push(patterns, i + 1, 0))
+			return false;
+		if (option != NULL)
+			i += option->arguments;
+	}
+	return true;
+}
+
 /* MSET's rule, which the server keeps beside its arity: no key without what goes with it. */
 static bool is_whole_steps(const struct command *command, int64_t n)
 {

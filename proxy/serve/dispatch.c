@@ -9,11 +9,13 @@
 #include "plan/transaction.h"
 #include "proto/resp_request.h"
 #include "proto/resp_write.h"
+#include "route/hash_tag.h"
 #include "serve/admit.h"
 #include "serve/local.h"
 #include "serve/reject.h"
 
 #define INFO_WORDS_MAX 64
+#define PATTERNS_WHY   "its BY and GET patterns may name keys of other shards"
 
 struct request *dispatch_request(struct client *client, const struct command *command,
 				 const struct request_events *events)
@@ -67,6 +69,35 @@ static void start_single(struct request *request, const struct command_bytes *co
 	single_start(request, shard, 1);
 }
 
+/* Does every key that this pattern can name go where its tag says, and is that `shard`? */
+static bool pattern_fits(struct request *request, struct span pattern, const struct shard *shard)
+{
+	const struct pool *pool = request->pool;
+	struct span tag = hash_tag(pattern, pool->hash_tag);
+	const char *star = memchr(pattern.p, '*', pattern.len);
+
+	return tag.len < pattern.len && star > tag.p + tag.len &&
+	       route_key(pool, pattern, request->engine->digest, &request->engine->rng) == shard;
+}
+
+/* SORT would read keys by the patterns of BY and GET, of which its node has only its own. */
+static bool patterns_fit(struct request *request, const struct command_bytes *command,
+			 const struct shard *shard)
+{
+	struct arg_list *patterns = &request->engine->keys;
+
+	if (request->pool->n_shards == 1)
+		return true;
+	if (!resp_request_patterns(command->parsed, command->start, patterns))
+		return false;
+	for (uint32_t i = 0; i < patterns->n; i++)
+		if (!pattern_fits(request,
+				  parsed_arg(command->parsed, command->start, patterns->v[i].at),
+				  shard))
+			return false;
+	return true;
+}
+
 /* A command whose keys must share a shard. */
 static void start_keyed(struct client *client, struct request *request,
 			const struct command_bytes *command)
@@ -88,6 +119,10 @@ static void start_keyed(struct client *client, struct request *request,
 	}
 	if (shard == NULL)
 		return;
+	if (unlikely(row->flags & CMD_PATTERNS) && !patterns_fit(request, command, shard)) {
+		reject_unsupported(request, PATTERNS_WHY);
+		return;
+	}
 	if (unlikely(row->flags & CMD_SCRIPT))
 		script_note(request, command);
 	if (unlikely((row->flags & CMD_BLOCKING) &&
@@ -220,8 +255,13 @@ static void start_queued(struct request *request, const struct command_bytes *co
 		return;
 	}
 	shard = common_shard(request, command);
-	if (shard != NULL)
-		transaction_queue(request, command, request->engine->keys.n > 0 ? shard : NULL);
+	if (shard == NULL)
+		return;
+	bool has_keys = request->engine->keys.n > 0;
+	if ((row->flags & CMD_PATTERNS) && !patterns_fit(request, command, shard))
+		reject_unsupported(request, PATTERNS_WHY);
+	else
+		transaction_queue(request, command, has_keys ? shard : NULL);
 }
 
 static void start(struct client *client, struct request *request,

@@ -47,7 +47,6 @@ static const struct {
 	{"DEL", "-ERR wrong number of arguments for 'del' command\r\n"},
 	{"OBJECT", "-ERR wrong number of arguments for 'object' command\r\n"},
 	{"OBJECT nope a", "-ERR unknown subcommand 'nope'. Try OBJECT HELP.\r\n"},
-	{"EVAL x -1", "-ERR Number of keys can't be negative\r\n"},
 };
 
 START_TEST(what_is_not_done_is_said_and_the_connection_stays)

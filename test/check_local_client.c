@@ -101,7 +101,7 @@ static const struct {
 } others[] = {
 	{"CLIENT", "-ERR wrong number of arguments for 'client' command\r\n"},
 	{"CLIENT ID x", "-ERR wrong number of arguments for 'client|id' command\r\n"},
-	{"CLIENT TRACKING on", "-ERR slipring: 'client|TRACKING' is not supported: it is about a "
+	{"CLIENT TRACKING on", "-ERR slipring: 'client|tracking' is not supported: it is about a "
 			       "connection to one node\r\n"},
 	{"CLIENT SETNAME", "-ERR wrong number of arguments for 'client|setname' command\r\n"},
 };

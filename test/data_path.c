@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "core/connset.h"
 #include "core/request.h"
+#include "core/scripts.h"
 #include "core/writes.h"
 
 static struct replica_spec replicas[] = {{"r:7100", NULL}, {"r:7101", NULL}};
@@ -45,6 +46,7 @@ static struct topology *build(const struct data_path_setup *setup)
 		.output = setup->output != 0 ? setup->output : 64 << 20,
 		.in_flight = or_usual(setup->in_flight, 4096),
 		.connections = or_usual(setup->connections, 1),
+		.leases = or_usual(setup->leases, 1000),
 		.retries = !setup->no_retries,
 		.multiget_errors = setup->fail_multiget ? MULTIGET_FAIL : MULTIGET_PARTIAL,
 		.reads = setup->reads,
@@ -73,11 +75,13 @@ void data_path_begin(struct data_path *dp, struct data_path_setup setup)
 	dp->stats = stats_new(dp->topology);
 	dp->pool = &dp->topology->pools[0];
 	dp->writes = setup.read_your_writes_ms > 0 ? writes_new() : NULL;
+	dp->scripts = scripts_new();
 	engine_init(&dp->engine, &(struct engine_setup){
 					 .topology = dp->topology,
 					 .all_stats = &dp->stats,
 					 .n_workers = 1,
 					 .writes = dp->writes,
+					 .scripts = dp->scripts,
 					 .memory = setup.memory != 0 ? setup.memory : 1 << 30,
 					 .seed = 42,
 				 });
@@ -138,6 +142,7 @@ void data_path_fini(struct data_path *dp)
 	engine_fini(&dp->engine);
 	stats_free(dp->stats);
 	writes_free(dp->writes);
+	scripts_free(dp->scripts);
 	topology_unref(dp->topology);
 }
 

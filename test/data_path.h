@@ -31,6 +31,7 @@ struct data_path_setup {
 	uint64_t memory;      /* 1 GiB */
 	bool no_retries;      /* else 1 */
 	bool fail_multiget;   /* else partial */
+	uint32_t leases;      /* 1000 */
 	uint32_t replicas;    /* of shard a: as many of r:7100 and r:7101 */
 	enum reads reads;
 	uint64_t max_lag_bytes;
@@ -41,6 +42,7 @@ struct data_path {
 	struct topology *topology;
 	struct stats *stats;
 	struct writes *writes;
+	struct scripts *scripts;
 	struct engine engine;
 	struct loop *loop;
 	const struct pool *pool;

@@ -87,17 +87,16 @@ void transaction_abandon(struct engine *engine, struct session *session)
 }
 
 /* It is over, and the server's connection is as a new one. */
-static void end(struct request *request)
+static void end(struct engine *engine, struct session *session)
 {
-	struct session *session = request->session;
-
 	if (session->transaction->lease != NULL)
 		lease_return(session->transaction->lease);
-	forget(request->engine, session);
+	forget(engine, session);
 	session->is_held = false;
 }
 
-/* Take a connection to the shard of the first key. False, after answering, where there is none. */
+/* Take a connection to the shard of the first key. False where there is none, after answering: the
+ * request may be gone then. */
 static bool pin(struct request *request, struct transaction *tx, const struct shard *shard)
 {
 	struct call *call = &request->first;
@@ -136,14 +135,19 @@ static void answer(struct request *request, const char *line, bool is_error)
 	request_finish_line(request, span_of(line), is_error);
 }
 
+static void lost_text(const struct transaction *tx, char text[CALL_TEXT_MAX])
+{
+	snprintf(text, CALL_TEXT_MAX,
+		 "-EXECABORT slipring: shard %s: connection to %s lost before EXEC: nothing of the "
+		 "transaction ran",
+		 tx->shard->name, tx->shard->primary->text);
+}
+
 static void tell_lost(struct request *request, const struct transaction *tx)
 {
 	char text[CALL_TEXT_MAX];
 
-	snprintf(text, sizeof(text),
-		 "-EXECABORT slipring: shard %s: connection to %s lost before EXEC: nothing of the "
-		 "transaction ran",
-		 tx->shard->name, tx->shard->primary->text);
+	lost_text(tx, text);
 	answer(request, text, true);
 }
 
@@ -212,7 +216,7 @@ static void closing_done(struct call *call, enum call_result result)
 	}
 	call_fini(engine, call);
 	if (session != NULL)
-		end(request);
+		end(engine, session);
 	if (is_dirty)
 		answer(request, "-EXECABORT Transaction discarded because of previous errors.",
 		       true);
@@ -261,29 +265,32 @@ static void run_exec(struct request *request, const struct command_bytes *comman
 		     const struct shard *shard)
 {
 	struct session *session = request->session;
+	struct engine *engine = request->engine;
 	struct transaction *tx = session->transaction;
+	char text[CALL_TEXT_MAX];
 
 	(void)command;
 	(void)shard;
 	if (!transaction_is_open(session)) {
 		answer(request, "-ERR EXEC without MULTI", true);
 	} else if (tx->is_lost) {
-		tell_lost(request, tx);
-		end(request);
+		lost_text(tx, text);
+		end(engine, session);
+		answer(request, text, true);
 	} else if (tx->is_dirty && tx->lease != NULL) {
 		close_at_server(request, undoing(tx));
 	} else if (tx->is_dirty) {
-		end(request);
+		end(engine, session);
 		answer(request, "-EXECABORT Transaction discarded because of previous errors.",
 		       true);
 	} else if (tx->lease == NULL && tx->n_queued == 0) {
-		end(request);
+		end(engine, session);
 		answer(request, "*0", false);
 	} else if (pin(request, tx, &request->pool->shards[0])) {
 		open_at_server(request, tx);
 		close_at_server(request, "*1\r\n$4\r\nEXEC\r\n");
 	} else {
-		end(request);
+		transaction_abandon(engine, session); /* unless the client has left over it */
 	}
 }
 
@@ -298,7 +305,7 @@ static void run_discard(struct request *request, const struct command_bytes *com
 	if (!transaction_is_open(session)) {
 		answer(request, "-ERR DISCARD without MULTI", true);
 	} else if (tx->lease == NULL) {
-		end(request);
+		end(request->engine, session);
 		answer(request, "+OK", false);
 	} else {
 		tx->is_dirty = false;
@@ -309,6 +316,7 @@ static void run_discard(struct request *request, const struct command_bytes *com
 static void run_watch(struct request *request, const struct command_bytes *command,
 		      const struct shard *shard)
 {
+	struct engine *engine = request->engine;
 	struct session *session = request->session;
 
 	if (transaction_is_open(session)) {
@@ -325,7 +333,7 @@ static void run_watch(struct request *request, const struct command_bytes *comma
 		return;
 	}
 	if (!tx->is_lost && !pin(request, tx, shard)) {
-		forget(request->engine, session);
+		transaction_abandon(engine, session);
 		return;
 	}
 	if (tx->is_lost) {

@@ -49,6 +49,8 @@ struct data_path {
 	struct fake_peer *a, *b, *c; /* the servers, as data_path_init() connected them */
 	struct fake_peer *client;    /* data_path_serve()'s */
 	struct clients clients;
+	struct census *census; /* that goes round */
+	struct deferred passing;
 	int next_fd;
 	bool is_empty_told;			     /* clients.on_empty has come */
 	void (*close_clients)(struct data_path *dp); /* NULL: there are none */

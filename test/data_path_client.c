@@ -1,6 +1,7 @@
 #include "data_path.h"
 
 #include "plan/pubsub.h"
+#include "serve/census.h"
 #include "serve/clients.h"
 
 /* As a worker does. */
@@ -9,6 +10,24 @@ static void relieve(void *arg)
 	struct data_path *dp = arg;
 
 	clients_close_slowest(&dp->clients);
+}
+
+/* As the control thread does for its one worker: later. */
+static void run_passing(struct deferred *deferred)
+{
+	struct data_path *dp = container_of(deferred, struct data_path, passing);
+
+	dp->census->next++;
+	census_visit(&dp->clients, dp->census);
+}
+
+static void pass_on(void *arg, struct census *census)
+{
+	struct data_path *dp = arg;
+
+	dp->census = census;
+	dp->passing.run = run_passing;
+	loop_defer(dp->loop, &dp->passing);
 }
 
 static void close_clients(struct data_path *dp)
@@ -20,6 +39,8 @@ static void close_clients(struct data_path *dp)
 struct fake_peer *data_path_client(struct data_path *dp)
 {
 	dp->close_clients = close_clients;
+	dp->clients.pass_on = pass_on;
+	dp->clients.pass_on_arg = dp;
 	dp->engine.relieve = relieve;
 	dp->engine.relieve_arg = dp;
 	client_accept(&dp->clients, dp->pool, ++dp->next_fd, false);

@@ -166,6 +166,8 @@ bool resp_request_patterns(const struct parsed *p, const char *start, struct arg
 			return false;
 		if (option != NULL)
 			i += option->arguments;
+		else if (span_equal_nocase(word, "store"))
+			i++;
 	}
 	return true;
 }

@@ -648,3 +648,27 @@ def test_large_reads_and_many_clients(group):
                 assert one.read_reply() == bulk(values[i % 4])
             one.close()
     assert calls(some.primary) == 0
+
+
+# -- what is shown --------------------------------------------------------------------------------
+
+
+def shown(some):
+    """What status says of each replica, and the metrics' gauge of it."""
+    shard, = some.proxy.status()["pools"][0]["shards"]
+    gauges = [some.proxy.metric_sum(rf'slipring_replica_readable{{.*endpoint="{one["address"]}".*')
+              for one in shard["replicas"]]
+    return [(one["reads"], bool(gauge)) for one, gauge in zip(shard["replicas"], gauges)]
+
+
+def test_status_and_metrics_say_why_a_replica_is_not_read(group):
+    some = group()
+    wait_until(lambda: shown(some) == [("ok", True), ("ok", True)], "both")
+    some.replicas[0].pause()
+    try:
+        wait_until(lambda: shown(some)[0][1] is False, "the stalled one")
+        assert shown(some)[0][0] in ("stalled", "unreachable") and shown(some)[1] == ("ok", True)
+    finally:
+        some.replicas[0].resume()
+    wait_until(lambda: shown(some) == [("ok", True), ("ok", True)], "both again")
+    assert some.proxy.metric_sum("slipring_replica_lag_bytes{") == 0

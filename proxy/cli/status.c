@@ -122,6 +122,14 @@ static struct widths measure(const struct status_pool *pool)
 	return widths;
 }
 
+/* A replica that is up and not read says why. */
+static const char *shown_state(const struct status_endpoint *endpoint)
+{
+	bool is_read = endpoint->reads == NULL || strcmp(endpoint->reads, "ok") == 0;
+
+	return is_read || strcmp(endpoint->state, "up") != 0 ? endpoint->state : endpoint->reads;
+}
+
 static void print_endpoint(const struct target *target, size_t pool, size_t index,
 			   struct widths widths)
 {
@@ -132,7 +140,7 @@ static void print_endpoint(const struct target *target, size_t pool, size_t inde
 	printf("  %-*s", widths.address, endpoint->address);
 	if (widths.role > 0)
 		printf("  %-*s", widths.role, endpoint->role);
-	printf("  %-10s", endpoint->state);
+	printf("  %-10s", shown_state(endpoint));
 	print_rate(target, pool, index);
 	printf(" %8" PRIu64, endpoint->errors);
 	if (endpoint->p99_ms > 0)

@@ -249,6 +249,43 @@ static void add_endpoint_up(struct page *page)
 	}
 }
 
+static bool has_replicas(const struct page *page)
+{
+	const struct topology *topology = page->view->topology;
+
+	for (uint16_t i = 0; i < topology->n_endpoints; i++)
+		if (topology->endpoints[i].is_replica)
+			return true;
+	return false;
+}
+
+static void add_replicas(struct page *page)
+{
+	struct text lags = {0};
+
+	family_head(page->out, "replica_readable", GAUGE,
+		    "1 while the replica may be read on every worker, else 0.");
+	for (size_t i = 0; i < page->n; i++) {
+		const struct series *series = &page->series[i];
+		uint64_t lag_bytes;
+
+		if (series->subject.of != STATS_OF_ENDPOINT ||
+		    !page->view->topology->endpoints[series->subject.id].is_replica)
+			continue;
+		bool is_fit =
+			view_replica(page->view, series->subject.id, &lag_bytes) == REPLICA_FIT;
+		text_printf(page->out, "slipring_replica_readable{%s} %d\n", series->labels,
+			    is_fit);
+		text_printf(&lags, "slipring_replica_lag_bytes{%s} %" PRIu64 "\n", series->labels,
+			    lag_bytes);
+	}
+	family_head(
+		page->out, "replica_lag_bytes", GAUGE,
+		"Bytes of replication that the replica was behind its primary when last asked.");
+	text_append(page->out, span_make(lags.p, lags.len));
+	text_free(&lags);
+}
+
 static void add_endpoint_results(struct page *page)
 {
 	family_head(page->out, "endpoint_results_total", COUNTER,
@@ -324,6 +361,8 @@ void metrics_render(const struct view *view, struct text *out)
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		add_family(&page, &families[i]);
 	add_endpoint_up(&page);
+	if (has_replicas(&page))
+		add_replicas(&page);
 	add_endpoint_results(&page);
 	for (size_t i = 0; i < page.n; i++)
 		free(page.series[i].labels);

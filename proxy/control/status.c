@@ -54,6 +54,18 @@ static json_t *endpoint_object(const struct view *view, const struct endpoint *e
 			 p99_of(view, subject, offsetof(struct endpoint_stats, upstream_us)));
 }
 
+/* A replica's also says whether it is read: "ok", or why not. */
+static json_t *replica_object(const struct view *view, const struct endpoint *endpoint)
+{
+	json_t *object = endpoint_object(view, endpoint);
+	uint64_t lag_bytes;
+	enum replica_fault fault = view_replica(view, endpoint->id, &lag_bytes);
+
+	json_object_set_new(object, "reads", json_string(replica_fault_names[fault]));
+	json_object_set_new(object, "lag_bytes", json_integer((json_int_t)lag_bytes));
+	return object;
+}
+
 static json_t *shards_array(const struct view *view, const struct pool *pool)
 {
 	json_t *shards = json_array();
@@ -63,7 +75,7 @@ static json_t *shards_array(const struct view *view, const struct pool *pool)
 		json_t *replicas = json_array();
 
 		for (uint16_t j = 0; j < shard->n_replicas; j++)
-			json_array_append_new(replicas, endpoint_object(view, &shard->replicas[j]));
+			json_array_append_new(replicas, replica_object(view, &shard->replicas[j]));
 		json_array_append_new(shards,
 				      json_pack("{so sI so so}", "name", string_of(shard->name),
 						"weight", (json_int_t)shard->weight, "endpoint",
@@ -138,10 +150,10 @@ static int read_endpoint(json_t *json, const char *shard, struct status_endpoint
 	json_t *last_error;
 	json_int_t requests, errors, in_flight;
 
-	if (json_unpack_ex(json, error, 0, "{ss ss ss so sI sI sI sF}", "address", &out->address,
-			   "role", &out->role, "state", &out->state, "last_error", &last_error,
-			   "requests", &requests, "errors", &errors, "in_flight", &in_flight,
-			   "p99_ms", &out->p99_ms) != 0)
+	if (json_unpack_ex(json, error, 0, "{ss ss ss s?s so sI sI sI sF}", "address",
+			   &out->address, "role", &out->role, "state", &out->state, "reads",
+			   &out->reads, "last_error", &last_error, "requests", &requests, "errors",
+			   &errors, "in_flight", &in_flight, "p99_ms", &out->p99_ms) != 0)
 		return -1;
 	out->shard = shard;
 	out->last_error = json_string_value(last_error);

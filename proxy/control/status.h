@@ -22,6 +22,7 @@ void status_render(const struct view *view, struct text *out);
 struct status_endpoint {
 	const char *shard, *role; /* "primary" or "replica" */
 	const char *address, *state;
+	const char *reads;	/* of a replica: "ok", or why it is not read; else NULL */
 	const char *last_error; /* NULL: none so far */
 	uint64_t requests, errors, in_flight;
 	double p99_ms; /* from written to the whole reply, since the start */

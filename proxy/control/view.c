@@ -17,6 +17,24 @@ const char *view_endpoint_error(const struct view *view, const struct endpoint *
 	return fault == 0 ? NULL : connset_fault_text(fault, endpoint, out);
 }
 
+enum replica_fault view_replica(const struct view *view, uint16_t endpoint_id, uint64_t *lag_bytes)
+{
+	enum replica_fault worst = REPLICA_FIT;
+
+	*lag_bytes = 0;
+	for (uint16_t i = 0; i < view->n_workers; i++) {
+		const struct endpoint_stats *stats = &view->stats[i]->endpoints[endpoint_id];
+		int its = atomic_load_explicit(&stats->fitness, memory_order_relaxed);
+		uint64_t lag = stat_get(&stats->lag_bytes);
+
+		if (its != REPLICA_FIT)
+			worst = (enum replica_fault)its;
+		if (lag > *lag_bytes)
+			*lag_bytes = lag;
+	}
+	return worst;
+}
+
 bool view_pool_is_ready(const struct view *view, const struct pool *pool)
 {
 	if (view->draining)

@@ -1,6 +1,6 @@
 /*
  * view.h - what a running proxy knows of itself, for metrics and status: borrowed pointers.
- * Layer: control. Includes: core/stats, route/topology.
+ * Layer: control. Includes: core/replicas, core/stats, route/topology.
  */
 #ifndef CONTROL_VIEW_H
 #define CONTROL_VIEW_H
@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "core/replicas.h"
 #include "core/stats.h"
 #include "route/topology.h"
 
@@ -31,6 +32,12 @@ bool view_is_ready(const struct view *view, struct text *why);
 
 /* The state of an endpoint over all workers: the best that any of them sees. */
 enum endpoint_state view_endpoint_state(const struct view *view, uint16_t endpoint_id);
+
+/*
+ * Why a replica is not read, by the worker that knows most against it (REPLICA_FIT: no worker does),
+ * and in *lag_bytes how far it is behind, as the worker with the greatest figure saw it.
+ */
+enum replica_fault view_replica(const struct view *view, uint16_t endpoint_id, uint64_t *lag_bytes);
 
 /* Can this one pool serve? As view_is_ready has it. */
 bool view_pool_is_ready(const struct view *view, const struct pool *pool);

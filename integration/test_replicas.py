@@ -540,7 +540,7 @@ def test_a_replica_that_is_loading(group, own_servers, tmp_path):
     with some.proxy.connect() as conn:
         some.set(conn, "k", "v")
     loading = servers.Replica(some.primary, folder=tmp_path, options=[
-        "--key-load-delay", "700", "--loading-process-events-interval-bytes", "1024",
+        "--key-load-delay", str(int(700 * SECOND)), "--loading-process-events-interval-bytes", "1024",
         "--repl-diskless-load", "disabled"])
     loading.port = some.replicas[0].port
     with Reading(some.proxy, "k", ["v"]) as reading:

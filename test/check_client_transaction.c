@@ -284,6 +284,30 @@ START_TEST(a_limit_of_connections_is_told)
 }
 END_TEST
 
+START_TEST(a_known_script_is_sent_whole)
+{
+	serve();
+	say(dp.client, "*4\r\n$4\r\neval\r\n$8\r\nreturn 1\r\n$1\r\n1\r\n$1\r\nb\r\n");
+	fake_take(dp.b, fake_got(dp.b).len);
+	say(dp.b, ":1\r\n");
+	expect(dp.client, ":1\r\n");
+	ask("multi", "+OK\r\n");
+	ask("evalsha e0e1f9fabfc9d4800c877a703b823ac0578ff8db 1 a x", "");
+	data_path_connect(&dp, 0);
+	own = data_path_server(&dp, 0);
+	expect(own, "*1\r\n$5\r\nMULTI\r\n*5\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n$1\r\n1\r\n"
+		    "$1\r\na\r\n$1\r\nx\r\n");
+	node("+OK\r\n+QUEUED\r\n");
+	expect(dp.client, "+QUEUED\r\n");
+	ask("evalsha_ro e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0", "");
+	expect(own, "*3\r\n$7\r\nEVAL_RO\r\n$8\r\nreturn 1\r\n$1\r\n0\r\n");
+	node("+QUEUED\r\n");
+	expect(dp.client, "+QUEUED\r\n");
+	ask("reset", "+RESET\r\n");
+	end();
+}
+END_TEST
+
 Suite *client_transaction_suite(void)
 {
 	Suite *suite = suite_create("client_transaction");
@@ -304,6 +328,7 @@ Suite *client_transaction_suite(void)
 	tcase_add_loop_test(tcase, what_is_misplaced_is_the_servers_error, 0, ARRAY_LEN(misplaced));
 	tcase_add_test(tcase, nesting_is_an_error_that_does_not_abort);
 	tcase_add_test(tcase, a_limit_of_connections_is_told);
+	tcase_add_test(tcase, a_known_script_is_sent_whole);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

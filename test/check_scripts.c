@@ -30,23 +30,23 @@ static void tear_down(void)
 static bool knows(const char *sha)
 {
 	struct chain bytes = {0};
-	bool found = scripts_load(scripts, span_of(sha), &chunks, &bytes);
+	bool found = scripts_body(scripts, span_of(sha), &chunks, &bytes);
 
 	ck_assert_int_eq(found, !chain_is_empty(&bytes));
 	chain_clear(&chunks, &bytes);
 	return found;
 }
 
-START_TEST(gives_the_body_as_a_command)
+START_TEST(gives_the_body_as_a_bulk_string)
 {
 	struct chain bytes = {0};
 	char out[64];
 
 	scripts_add(scripts, digest, span_of("return 1"));
 	scripts_add(scripts, digest, span_of("return 1"));
-	ck_assert(scripts_load(scripts, span_of(SHA), &chunks, &bytes));
+	ck_assert(scripts_body(scripts, span_of(SHA), &chunks, &bytes));
 	out[chain_peek(&bytes, out, sizeof(out) - 1)] = '\0';
-	ck_assert_str_eq(out, "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$8\r\nreturn 1\r\n");
+	ck_assert_str_eq(out, "$8\r\nreturn 1\r\n");
 	chain_clear(&chunks, &bytes);
 }
 END_TEST
@@ -123,7 +123,7 @@ Suite *scripts_suite(void)
 	TCase *tcase = tcase_create("scripts");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_test(tcase, gives_the_body_as_a_command);
+	tcase_add_test(tcase, gives_the_body_as_a_bulk_string);
 	tcase_add_loop_test(tcase, is_found_by_its_digits, 0, ARRAY_LEN(names));
 	tcase_add_test(tcase, flush_forgets_all);
 	tcase_add_test(tcase, what_was_not_used_for_longest_goes_first);

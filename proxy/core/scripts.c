@@ -134,20 +134,22 @@ static bool read_sha(struct span text, uint8_t sha[DIGEST_SHA1_LEN])
 	return true;
 }
 
-bool scripts_load(struct scripts *scripts, struct span sha_text, struct chunk_pool *chunks,
+bool scripts_body(struct scripts *scripts, struct span sha_text, struct chunk_pool *chunks,
 		  struct chain *to)
 {
 	uint8_t sha[DIGEST_SHA1_LEN];
+	char header[RESP_HEADER_MAX];
 
 	if (!read_sha(sha_text, sha))
 		return false;
 	pthread_mutex_lock(&scripts->lock);
 	const struct script *script = find(scripts, sha);
 	if (script != NULL) {
-		const struct span words[] = {span_of("SCRIPT"), span_of("LOAD"),
-					     span_make(script->body, script->len)};
+		size_t len = resp_write_header(header, '$', (int64_t)script->len);
 
-		resp_write_command(chunks, to, words, ARRAY_LEN(words));
+		chain_copy(chunks, to, span_make(header, len));
+		chain_copy(chunks, to, span_make(script->body, script->len));
+		chain_append(chunks, to, NULL, span_of("\r\n"));
 	}
 	pthread_mutex_unlock(&scripts->lock);
 	return script != NULL;

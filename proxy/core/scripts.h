@@ -28,9 +28,9 @@ void scripts_add(struct scripts *scripts, struct digest *digest, struct span bod
 /* Forget all: SCRIPT FLUSH. */
 void scripts_flush(struct scripts *scripts);
 
-/* Append the body of the script with that SHA-1 (40 hexadecimal digits, any case) as the command
- * SCRIPT LOAD to `to`. False if it is not known. */
-NODISCARD bool scripts_load(struct scripts *scripts, struct span sha, struct chunk_pool *chunks,
+/* Append the body of the script with that SHA-1 (40 hexadecimal digits, any case) as a bulk string
+ * to `to`. False if it is not known. */
+NODISCARD bool scripts_body(struct scripts *scripts, struct span sha, struct chunk_pool *chunks,
 			    struct chain *to);
 
 #endif

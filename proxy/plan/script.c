@@ -1,5 +1,7 @@
 #include "plan/script.h"
 
+#include <stdio.h>
+
 #include "core/connset.h"
 #include "core/scripts.h"
 
@@ -24,6 +26,31 @@ void script_note(struct request *request, const struct command_bytes *command)
 		scripts_flush(engine->scripts);
 }
 
+bool script_write_whole(struct request *request, const struct command_bytes *command)
+{
+	struct engine *engine = request->engine;
+	const struct parsed *p = command->parsed;
+	const struct arg *sha = &p->args->v[1];
+	const char *name = request->command->name;
+	struct chain body = {0};
+	char head[64];
+
+	if (strncmp(name, "evalsha", strlen("evalsha")) != 0 || engine->scripts == NULL ||
+	    !scripts_body(engine->scripts, parsed_arg(p, command->start, 1), &engine->chunks,
+			  &body))
+		return false;
+	bool is_ro = request->command->flags & CMD_READ;
+	uint32_t rest = sha->at + sha->len + 2;
+	int n = snprintf(head, sizeof(head), "*%u\r\n%s", (unsigned)p->args->n,
+			 is_ro ? "$7\r\nEVAL_RO\r\n" : "$4\r\nEVAL\r\n");
+	struct chain *bytes = &request->first.bytes;
+	chain_copy(&engine->chunks, bytes, span_make(head, (size_t)n));
+	chain_move(&engine->chunks, bytes, &body);
+	chain_append(&engine->chunks, bytes, command->chunk,
+		     span_make(command->start + rest, p->len - rest));
+	return true;
+}
+
 /* The SHA of the call's command, which is its second word. */
 static struct span sha_of(const struct call *call, char buf[HEAD_MAX])
 {
@@ -42,11 +69,16 @@ bool script_cure(struct call *call)
 	struct chain bytes = {0};
 	char buf[HEAD_MAX];
 
+	static const char load[] = "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n";
+	struct chain body = {0};
+
 	if (call->lease != NULL || call->skip > 0 || call->attempts > 2 ||
 	    engine->scripts == NULL || chain_is_empty(&call->bytes) ||
 	    !span_starts_with(chain_head(&call->reply), span_of("-NOSCRIPT")) ||
-	    !scripts_load(engine->scripts, sha_of(call, buf), &engine->chunks, &bytes))
+	    !scripts_body(engine->scripts, sha_of(call, buf), &engine->chunks, &body))
 		return false;
+	chain_append(&engine->chunks, &bytes, NULL, span_of(load));
+	chain_move(&engine->chunks, &bytes, &body);
 	chain_move(&engine->chunks, &bytes, &call->bytes);
 	chain_move(&engine->chunks, &call->bytes, &bytes);
 	chain_clear(&engine->chunks, &call->reply);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "plan/script.h"
 
 #define QUEUED_BYTES_MAX 65536 /* of commands that wait for the first key */
 
@@ -151,13 +152,19 @@ static void tell_lost(struct request *request, const struct transaction *tx)
 	answer(request, text, true);
 }
 
+static void take_bytes(struct request *request, const struct command_bytes *command)
+{
+	if (!(request->command->flags & CMD_SCRIPT) || !script_write_whole(request, command))
+		plan_take_bytes(request, command);
+}
+
 /* Queue here what has no key, until there is one. */
 static void queue_here(struct request *request, const struct command_bytes *command,
 		       struct transaction *tx)
 {
 	struct call *call = &request->first;
 
-	plan_take_bytes(request, command);
+	take_bytes(request, command);
 	if (tx->queued.bytes + call->bytes.bytes > QUEUED_BYTES_MAX) {
 		tx->is_dirty = true;
 		chain_clear(&request->engine->chunks, &call->bytes);
@@ -196,7 +203,7 @@ void transaction_queue(struct request *request, const struct command_bytes *comm
 	if (!pin(request, tx, shard))
 		return;
 	open_at_server(request, tx);
-	plan_take_bytes(request, command);
+	take_bytes(request, command);
 	tx->length++;
 	single_start(request, tx->shard, 1);
 }

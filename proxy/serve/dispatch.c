@@ -258,6 +258,8 @@ static void start_queued(struct request *request, const struct command_bytes *co
 	if (shard == NULL)
 		return;
 	bool has_keys = request->engine->keys.n > 0;
+	if (row->flags & CMD_SCRIPT)
+		script_note(request, command);
 	if ((row->flags & CMD_PATTERNS) && !patterns_fit(request, command, shard))
 		reject_unsupported(request, PATTERNS_WHY);
 	else

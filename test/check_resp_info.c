@@ -22,7 +22,7 @@ static const char *merge_two(const char *a, const char *b)
 	struct resp_info_node nodes[] = {node("a", "h:1", a), node("b", "h:2", b)};
 
 	text_reset(&merged);
-	resp_info_merge(&merged, nodes, 2);
+	resp_info_merge(&merged, true, nodes, 2);
 	return merged.p;
 }
 
@@ -223,7 +223,7 @@ START_TEST(a_node_that_failed_is_reported_and_the_others_joined)
 
 	nodes[0].error = span_of("LOADING Redis is loading, x=1\r\n\x7f");
 	text_reset(&merged);
-	resp_info_merge(&merged, nodes, 3);
+	resp_info_merge(&merged, true, nodes, 3);
 	ck_assert_str_eq(merged.p, "# Clients\r\nconnected_clients:3\r\n\r\n" OURS(
 					   3) "shard0:name=a,address=h:1,status=LOADING Redis is "
 					      "loading; x:1   \r\n" SHARD_B
@@ -237,10 +237,10 @@ START_TEST(one_node_and_none_at_all)
 	struct resp_info_node one = node("a", "h:1", "x:1\r\n");
 
 	text_reset(&merged);
-	resp_info_merge(&merged, &one, 1);
+	resp_info_merge(&merged, true, &one, 1);
 	ck_assert_str_eq(merged.p, "x:1\r\n\r\n" OURS(1) SHARD_A);
 	text_reset(&merged);
-	resp_info_merge(&merged, &one, 0);
+	resp_info_merge(&merged, true, &one, 0);
 	ck_assert_str_eq(merged.p, OURS(0));
 	text_free(&merged);
 }
@@ -253,7 +253,7 @@ START_TEST(many_nodes_are_added_up)
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
 		nodes[i] = node("n", "h:1", "# Stats\r\nkeyspace_hits:7\r\nused_cpu_sys:0.30\r\n");
 	text_reset(&merged);
-	resp_info_merge(&merged, nodes, ARRAY_LEN(nodes));
+	resp_info_merge(&merged, true, nodes, ARRAY_LEN(nodes));
 	ck_assert_ptr_nonnull(
 		strstr(merged.p, "# Stats\r\nkeyspace_hits:7000\r\nused_cpu_sys:300.00\r\n\r\n"));
 	ck_assert_ptr_nonnull(strstr(merged.p, "shards:1000\r\n"));

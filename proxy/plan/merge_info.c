@@ -77,7 +77,7 @@ void merge_info(struct request *request)
 	}
 	if (type == '=')
 		text_puts(&merged, VERBATIM);
-	resp_info_merge(&merged, nodes, n);
+	resp_info_merge(&merged, request->n_keys == 0, nodes, n); /* n_keys: sections asked for */
 	part_write_header(request, type, (int64_t)merged.len);
 	text_puts(&merged, "\r\n");
 	chain_copy(&request->engine->chunks, &request->reply, span_make(merged.p, merged.len));

@@ -254,7 +254,7 @@ static void append_shards(struct text *to, const struct resp_info_node *nodes, s
 	}
 }
 
-void resp_info_merge(struct text *to, const struct resp_info_node *nodes, size_t n)
+void resp_info_merge(struct text *to, bool with_ours, const struct resp_info_node *nodes, size_t n)
 {
 	struct table *table = alloc_zeroed(1, sizeof(*table));
 	size_t start = to->len;
@@ -264,6 +264,8 @@ void resp_info_merge(struct text *to, const struct resp_info_node *nodes, size_t
 	for (size_t i = 0; i < n; i++)
 		if (nodes[i].error.p == NULL)
 			collect(table, i, nodes[i].text);
+		else
+			with_ours = true;
 	for (size_t section = 0; section < table->n_sections; section++) {
 		if (section > 0)
 			append_header(to, start, table->sections[section]);
@@ -271,8 +273,10 @@ void resp_info_merge(struct text *to, const struct resp_info_node *nodes, size_t
 			if (table->fields[i].section == section)
 				append_field(to, table, i);
 	}
-	append_header(to, start, span_of(OURS));
-	append_shards(to, nodes, n);
+	if (with_ours) {
+		append_header(to, start, span_of(OURS));
+		append_shards(to, nodes, n);
+	}
 	free(table->fields);
 	free(table->values);
 	free(table);

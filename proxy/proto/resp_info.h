@@ -6,6 +6,8 @@
 #ifndef PROTO_RESP_INFO_H
 #define PROTO_RESP_INFO_H
 
+#include <stdbool.h>
+
 #include "base/span.h"
 #include "base/text.h"
 
@@ -23,13 +25,13 @@ struct resp_info_node {
  * only later ones have go behind. The values become one by the rules of resp_info.def; sizes for
  * people (used_memory_human) and ratios (mem_fragmentation_ratio) are made of the merged sizes.
  *
- * The last section is `# Slipring`: slipring_version, shards:N, and a line a node,
- * shard<i>:name=NAME,address=HOST:PORT,status=ok, or its error for a status. Bytes that would make
+ * The last section, `with_ours` or where a node has an error, is `# Slipring`:
+ * slipring_version, shards:N, and a line a node, shard<i>:name=NAME,address=HOST:PORT,status=ok, or its error for a status. Bytes that would make
  * another line or item of them are replaced.
  *
  * 64 sections, 8192 fields, and 64 fields of one name are read; more are dropped. Cost:
  * proportional to the lines of all nodes.
  */
-void resp_info_merge(struct text *to, const struct resp_info_node *nodes, size_t n);
+void resp_info_merge(struct text *to, bool with_ours, const struct resp_info_node *nodes, size_t n);
 
 #endif

@@ -71,13 +71,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t n = split(nodes, span_make((const char *)data, size));
 	struct text merged = {0}, again = {0};
 
-	resp_info_merge(&merged, nodes, n);
+	resp_info_merge(&merged, true, nodes, n);
 	size_t lines = check_lines(&merged);
 	check_own(&merged, n);
 
 	struct resp_info_node whole = {.name = span_of("a"), .address = span_of("b")};
 	whole.text = span_make(merged.p, merged.len);
-	resp_info_merge(&again, &whole, 1);
+	resp_info_merge(&again, true, &whole, 1);
 	assert(check_lines(&again) == lines - n + 1);
 	text_free(&merged);
 	text_free(&again);

@@ -25,9 +25,9 @@ struct resp_info_node {
  * only later ones have go behind. The values become one by the rules of resp_info.def; sizes for
  * people (used_memory_human) and ratios (mem_fragmentation_ratio) are made of the merged sizes.
  *
- * The last section, `with_ours` or where a node has an error, is `# Slipring`:
- * slipring_version, shards:N, and a line a node, shard<i>:name=NAME,address=HOST:PORT,status=ok, or its error for a status. Bytes that would make
- * another line or item of them are replaced.
+ * The last section, `with_ours` or where a node has an error, is `# Slipring`: slipring_version,
+ * shards:N, and a line a node, shard<i>:name=NAME,address=HOST:PORT,status=ok, or its error for a
+ * status. Bytes that would make another line or item of them are replaced.
  *
  * 64 sections, 8192 fields, and 64 fields of one name are read; more are dropped. Cost:
  * proportional to the lines of all nodes.

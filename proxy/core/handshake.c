@@ -77,6 +77,6 @@ int handshake_fault(struct span error)
 
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
 		if (span_starts_with(error, span_of(faults[i].prefix)))
-			return faults[i].fault;
+			return (int)faults[i].fault;
 	return FAULT_ERROR_ANSWER;
 }

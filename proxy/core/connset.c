@@ -1,5 +1,6 @@
 #include "core/connset.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -161,6 +162,7 @@ void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 	}
 	if (unlikely(!is_kind(set, call->request->kind)))
 		set = set_of(engine, call->endpoint, call->request->kind);
+	assert(set->n > 0);
 	if (unlikely(set->upstreams[0].engine == NULL))
 		connect_all(set);
 	struct upstream *up =

@@ -18,11 +18,12 @@ struct script {
 };
 
 LIST_HEAD(bucket, script);
+TAILQ_HEAD(script_list, script);
 
 struct scripts {
 	pthread_mutex_t lock;
 	struct bucket buckets[BUCKETS];
-	TAILQ_HEAD(, script) used;
+	struct script_list used;
 	size_t bytes;
 };
 
@@ -35,18 +36,23 @@ struct scripts *scripts_new(void)
 	return scripts;
 }
 
-static void forget(struct scripts *scripts, struct script *script)
+static void forget_oldest(struct scripts *scripts)
 {
-	LIST_REMOVE(script, in_bucket);
-	TAILQ_REMOVE(&scripts->used, script, in_use);
-	scripts->bytes -= sizeof(*script) + script->len;
-	free(script);
+	struct script *oldest = TAILQ_FIRST(&scripts->used);
+
+	/* The analyzer does not see that one that was freed is first no longer.
+	 * NOLINTBEGIN(clang-analyzer-unix.Malloc) */
+	LIST_REMOVE(oldest, in_bucket);
+	TAILQ_REMOVE(&scripts->used, oldest, in_use);
+	scripts->bytes -= sizeof(*oldest) + oldest->len;
+	free(oldest);
+	/* NOLINTEND(clang-analyzer-unix.Malloc) */
 }
 
 static void forget_all(struct scripts *scripts)
 {
 	while (!TAILQ_EMPTY(&scripts->used))
-		forget(scripts, TAILQ_FIRST(&scripts->used));
+		forget_oldest(scripts);
 }
 
 void scripts_free(struct scripts *scripts)
@@ -68,14 +74,14 @@ static struct script *find(struct scripts *scripts, const uint8_t *sha)
 {
 	struct script *script;
 
-	LIST_FOREACH(script, bucket_of(scripts, sha), in_bucket)
-	if (memcmp(script->sha, sha, DIGEST_SHA1_LEN) == 0)
-		break;
-	if (script != NULL) {
+	LIST_FOREACH (script, bucket_of(scripts, sha), in_bucket) {
+		if (memcmp(script->sha, sha, DIGEST_SHA1_LEN) != 0)
+			continue;
 		TAILQ_REMOVE(&scripts->used, script, in_use);
 		TAILQ_INSERT_TAIL(&scripts->used, script, in_use);
+		return script;
 	}
-	return script;
+	return NULL;
 }
 
 static void insert(struct scripts *scripts, const uint8_t *sha, struct span body)
@@ -89,7 +95,7 @@ static void insert(struct scripts *scripts, const uint8_t *sha, struct span body
 	TAILQ_INSERT_TAIL(&scripts->used, script, in_use);
 	scripts->bytes += sizeof(*script) + script->len;
 	while (scripts->bytes > SCRIPTS_BYTES_MAX)
-		forget(scripts, TAILQ_FIRST(&scripts->used));
+		forget_oldest(scripts);
 }
 
 void scripts_add(struct scripts *scripts, struct digest *digest, struct span body)

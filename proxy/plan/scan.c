@@ -8,19 +8,29 @@
 
 #define HEAD_MAX 64 /* bytes of "*2\r\n$20\r\n<20 digits>\r\n", and some */
 
+/* The number that ends with CR LF at *at, which is then behind it. False if there is none. */
+static bool read_line(struct span head, size_t *at, uint64_t *n)
+{
+	const char *from = head.p + *at;
+	const char *cr = memchr(from, '\r', head.len - *at);
+
+	if (cr == NULL || !number_parse_u64(span_make(from, (size_t)(cr - from)), n))
+		return false;
+	*at = (size_t)(cr - head.p) + strlen("\r\n");
+	return *at <= head.len;
+}
+
 /* The node's cursor at the head of its reply, and how long that head is. False if it is none. */
 static bool read_head(const struct chain *reply, uint64_t *cursor, size_t *len)
 {
-	char head[HEAD_MAX + 1];
-	unsigned digits;
-	int at = 0;
+	static const char array[] = "*2\r\n$";
+	char buf[HEAD_MAX];
+	struct span head = span_make(buf, chain_peek(reply, buf, sizeof(buf)));
+	uint64_t digits;
 
-	head[chain_peek(reply, head, HEAD_MAX)] = '\0';
-	if (sscanf(head, "*2\r\n$%2u\r\n%n", &digits, &at) != 1 || at == 0 ||
-	    (size_t)at + digits + 2 > HEAD_MAX)
-		return false;
-	*len = (size_t)at + digits + 2;
-	return number_parse_u64(span_make(head + at, digits), cursor);
+	*len = strlen(array);
+	return span_starts_with(head, span_of(array)) && read_line(head, len, &digits) &&
+	       read_line(head, len, cursor);
 }
 
 /* What the client goes on with: the next shard where this one is through, 0 after the last. */

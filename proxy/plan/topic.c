@@ -255,8 +255,8 @@ static void on_up(void *owner)
 	struct topic_feed *feed = owner;
 	struct topic_part *part;
 
-	LIST_FOREACH(part, &feed->parts, of_feed)
-	subscribe_part(part);
+	LIST_FOREACH (part, &feed->parts, of_feed)
+		subscribe_part(part);
 }
 
 /* Parts, and others with them, may go while one is seen to: each is put back before. */
@@ -281,8 +281,7 @@ static void on_down(void *owner)
 	struct topic_feed *feed = owner;
 	struct topic_part *part;
 
-	LIST_FOREACH(part, &feed->parts, of_feed)
-	{
+	LIST_FOREACH (part, &feed->parts, of_feed) {
 		part->was_confirmed |= part->is_confirmed;
 		part->is_confirmed = false;
 	}

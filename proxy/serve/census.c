@@ -144,17 +144,16 @@ void census_begin(struct client *client, struct request *request, struct census 
 static struct request *take_ticket(struct clients *clients, uint64_t number)
 {
 	struct census_ticket *ticket;
-	struct request *request = NULL;
 
-	LIST_FOREACH(ticket, &clients->tickets, link)
-	if (ticket->number == number)
-		break;
-	if (ticket != NULL) {
-		request = ticket->request;
+	LIST_FOREACH (ticket, &clients->tickets, link) {
+		if (ticket->number != number)
+			continue;
+		struct request *request = ticket->request;
 		LIST_REMOVE(ticket, link);
 		free(ticket);
+		return request;
 	}
-	return request;
+	return NULL;
 }
 
 void census_visit(struct clients *clients, struct census *census)

@@ -19,6 +19,7 @@ TAILQ_HEAD(client_list, client);
 /* A question to all workers about their clients; census.h. */
 struct census;
 struct census_ticket;
+LIST_HEAD(ticket_list, census_ticket);
 
 /* A worker's clients. */
 struct clients {
@@ -27,7 +28,7 @@ struct clients {
 	uint32_t n;
 	uint64_t next_id;
 	bool draining;
-	LIST_HEAD(, census_ticket) tickets; /* census.c: requests that wait */
+	struct ticket_list tickets; /* census.c: requests that wait */
 	uint64_t next_ticket;
 	void (*pass_on)(void *arg, struct census *census); /* to the control thread */
 	void *pass_on_arg;

@@ -162,9 +162,9 @@ void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 	}
 	if (unlikely(!is_kind(set, call->request->kind)))
 		set = set_of(engine, call->endpoint, call->request->kind);
-	assert(set->n > 0);
 	if (unlikely(set->upstreams[0].engine == NULL))
 		connect_all(set);
+	assert(set->n > 0);
 	struct upstream *up =
 		&set->upstreams[set->n == 1 ? 0 : client_id / engine->n_workers % set->n];
 

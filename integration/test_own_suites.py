@@ -23,7 +23,6 @@ NEED_SECONDS = {"testObject": "expects that a second does not end while it runs"
 PHPREDIS = {} if DIRECT else {
     "testAcl": "users are those of the proxy's configuration",
     "testInfo": "INFO in a transaction, which is one shard's",
-    "testInfoCommandStats": "INFO has a section of the proxy, whichever is asked for",
     "testMsetNX": "MSETNX of keys on several shards",
     "testMultiExec": "a transaction with keys on several shards",
     "testSerializerIGBinary": "a transaction with keys on several shards",

@@ -150,6 +150,7 @@ static int read_endpoint(json_t *json, const char *shard, struct status_endpoint
 	json_t *last_error;
 	json_int_t requests, errors, in_flight;
 
+	out->reads = NULL; /* left alone where it is not there */
 	if (json_unpack_ex(json, error, 0, "{ss ss ss s?s so sI sI sI sF}", "address",
 			   &out->address, "role", &out->role, "state", &out->state, "reads",
 			   &out->reads, "last_error", &last_error, "requests", &requests, "errors",

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "core/limits.h"
@@ -50,7 +51,7 @@ static const struct conn_kind usual = {.db = 0, .resp = 2};
 
 static bool is_kind(const struct connset *set, struct conn_kind kind)
 {
-	return set->kind.resp == kind.resp && set->kind.db == kind.db;
+	return memcmp(&set->kind, &kind, sizeof(kind)) == 0;
 }
 
 bool connset_is_usual(const struct connset *set)
@@ -160,10 +161,11 @@ void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 		upstream_send(call->lease, call);
 		return;
 	}
-	if (unlikely(!is_kind(set, call->request->kind)))
+	if (unlikely(!is_kind(set, call->request->kind))) {
 		set = set_of(engine, call->endpoint, call->request->kind);
-	if (unlikely(set->upstreams[0].engine == NULL))
-		connect_all(set);
+		if (set->upstreams[0].engine == NULL)
+			connect_all(set);
+	}
 	assert(set->n > 0);
 	struct upstream *up =
 		&set->upstreams[set->n == 1 ? 0 : client_id / engine->n_workers % set->n];

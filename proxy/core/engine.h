@@ -27,7 +27,7 @@ struct pubsub;
 /* What a connection to a server is set to: calls of different kinds cannot share one. */
 struct conn_kind {
 	uint16_t db;
-	uint8_t resp; /* RESP's version: 2 or 3 */
+	uint16_t resp; /* RESP's version: 2 or 3; as wide as db, so that there is no padding */
 };
 
 struct engine {

@@ -43,7 +43,12 @@ void plan_choose(struct call *call, const struct shard *shard);
 
 /* A read came back from a replica with nothing that its client should see: true if it was sent to
  * another node. */
-NODISCARD bool plan_elsewhere(struct call *call, enum call_result result);
+NODISCARD bool plan_send_elsewhere(struct call *call, enum call_result result);
+
+NODISCARD static inline bool plan_elsewhere(struct call *call, enum call_result result)
+{
+	return unlikely(call->endpoint->is_replica) && plan_send_elsewhere(call, result);
+}
 
 /* The connection that the request's client holds to a shard, or NULL: then it takes a shared one. */
 struct upstream *plan_lease(const struct request *request, const struct shard *shard);

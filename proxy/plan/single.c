@@ -23,12 +23,11 @@ void plan_choose(struct call *call, const struct shard *shard)
 	call->keeps_bytes = call->endpoint->is_replica;
 }
 
-bool plan_elsewhere(struct call *call, enum call_result result)
+bool plan_send_elsewhere(struct call *call, enum call_result result)
 {
 	struct request *request = call->request;
 
-	if (likely(!call->endpoint->is_replica) || call->pieces_taken || request->client == NULL ||
-	    !reads_elsewhere(call, result))
+	if (call->pieces_taken || request->client == NULL || !reads_elsewhere(call, result))
 		return false;
 	stat_add(&request->engine->stats->counter[STAT_RETRIES], 1);
 	connset_send(request->engine, request->client_id, call);

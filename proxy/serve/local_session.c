@@ -174,7 +174,7 @@ void reply_hello(struct client *client, struct request *request,
 				     "characters.");
 		return;
 	}
-	client->session.kind.resp = request->kind.resp = (uint8_t)version;
+	client->session.kind.resp = request->kind.resp = (uint16_t)version;
 	append_hello(client, request);
 }
 

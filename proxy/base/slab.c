@@ -6,21 +6,6 @@
 #define BLOCK_BYTES 16384
 #define ALIGN	    16
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SLAB_PLAIN_MALLOC 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SLAB_PLAIN_MALLOC 1
-#endif
-#endif
-#ifndef SLAB_PLAIN_MALLOC
-#define SLAB_PLAIN_MALLOC 0
-#endif
-
-struct link {
-	struct link *next;
-};
-
 void slab_init(struct slab *slab, size_t size, uint32_t max)
 {
 	*slab = (struct slab){.size = (size + ALIGN - 1) / ALIGN * ALIGN, .max = max};
@@ -29,8 +14,8 @@ void slab_init(struct slab *slab, size_t size, uint32_t max)
 void slab_fini(struct slab *slab)
 {
 	assert(slab->used == 0);
-	for (struct link *block = slab->blocks; block != NULL;) {
-		struct link *next = block->next;
+	for (struct slab_link *block = slab->blocks; block != NULL;) {
+		struct slab_link *next = block->next;
 
 		free(block);
 		block = next;
@@ -45,7 +30,7 @@ static void *take_fresh(struct slab *slab)
 		size_t n = BLOCK_BYTES / slab->size;
 
 		n = n < 4 ? 4 : n;
-		struct link *block = aligned_alloc(ALIGN, ALIGN + n * slab->size);
+		struct slab_link *block = aligned_alloc(ALIGN, ALIGN + n * slab->size);
 		if (block == NULL)
 			return NULL;
 		block->next = slab->blocks;
@@ -59,36 +44,14 @@ static void *take_fresh(struct slab *slab)
 	return object;
 }
 
-void *slab_get(struct slab *slab)
+void *slab_get_fresh(struct slab *slab)
 {
 	void *object;
 
-	if (unlikely(slab->used == slab->max))
+	if (slab->used == slab->max)
 		return NULL;
-	if (SLAB_PLAIN_MALLOC) {
-		object = malloc(slab->size);
-	} else if (likely(slab->free != NULL)) {
-		struct link *head = slab->free;
-
-		slab->free = head->next;
-		object = head;
-	} else {
-		object = take_fresh(slab);
-	}
+	object = SLAB_PLAIN_MALLOC ? malloc(slab->size) : take_fresh(slab);
 	if (likely(object != NULL))
 		slab->used++;
 	return object;
-}
-
-void slab_put(struct slab *slab, void *object)
-{
-	assert(slab->used > 0);
-	slab->used--;
-	if (SLAB_PLAIN_MALLOC) {
-		free(object);
-		return;
-	}
-	struct link *head = object;
-	head->next = slab->free;
-	slab->free = head;
 }

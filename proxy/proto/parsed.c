@@ -4,21 +4,18 @@
 
 #define ARGS_AT_FIRST 64
 
-bool arg_list_push(struct arg_list *list, uint32_t at, uint32_t len)
+bool arg_list_grow(struct arg_list *list)
 {
-	if (unlikely(list->n == list->cap)) {
-		uint32_t cap = list->cap == 0 ? ARGS_AT_FIRST : list->cap * 2;
-		struct arg *v;
+	uint32_t cap = list->cap == 0 ? ARGS_AT_FIRST : list->cap * 2;
+	struct arg *v;
 
-		if (cap < list->cap)
-			return false;
-		v = realloc(list->v, cap * sizeof(*v));
-		if (v == NULL)
-			return false;
-		list->v = v;
-		list->cap = cap;
-	}
-	list->v[list->n++] = (struct arg){at, len};
+	if (cap < list->cap)
+		return false;
+	v = realloc(list->v, cap * sizeof(*v));
+	if (v == NULL)
+		return false;
+	list->v = v;
+	list->cap = cap;
 	return true;
 }
 

@@ -30,8 +30,18 @@ struct arg_list {
 	uint32_t n, cap;
 };
 
+/* Room for more; false with no memory. */
+NODISCARD bool arg_list_grow(struct arg_list *list);
+
 /* Append one; false with no memory. */
-NODISCARD bool arg_list_push(struct arg_list *list, uint32_t at, uint32_t len);
+NODISCARD static inline bool arg_list_push(struct arg_list *list, uint32_t at, uint32_t len)
+{
+	if (unlikely(list->n == list->cap) && !arg_list_grow(list))
+		return false;
+	list->v[list->n++] = (struct arg){at, len};
+	return true;
+}
+
 void arg_list_fini(struct arg_list *list);
 
 /* What a connection keeps while its command is incomplete; zero at a command's start. */

@@ -39,15 +39,35 @@ static enum parse_result bad_size(struct parsed *out)
 	return bad(out, "-ERR Protocol error: command larger than limits.request");
 }
 
+/* One or two digits and their line end, which most headers are. NULL: something else. */
+static inline const char *take_few_digits(const char *p, const char *end, uint32_t *value)
+{
+	if (unlikely(end - p < 4))
+		return NULL;
+	unsigned first = (unsigned char)(p[0] - '0'), second = (unsigned char)(p[1] - '0');
+	if (first <= 9 && p[1] == '\r' && p[2] == '\n') {
+		*value = first;
+		return p + 3;
+	}
+	if (first - 1 < 9 && second <= 9 && p[2] == '\r' && p[3] == '\n') {
+		*value = first * 10 + second;
+		return p + 4;
+	}
+	return NULL;
+}
+
 /*
  * The digits at p and their line end, all of it at hand and without a lie: its value, and the
  * byte behind it as the result. NULL: not so simple. A loop, because headers are a few bytes.
  */
 static inline const char *take_digits(const char *p, const char *end, uint32_t *value)
 {
-	const char *q = p;
+	const char *q = take_few_digits(p, end, value);
 	uint32_t n = 0;
 
+	if (likely(q != NULL))
+		return q;
+	q = p;
 	while (q < end && (unsigned char)(*q - '0') <= 9) {
 		n = n * 10 + (uint32_t)(*q - '0');
 		q++;

@@ -284,7 +284,10 @@ static void start(struct client *client, struct request *request,
 		start_queued(request, command);
 		return;
 	}
-	starts[request->command->split](client, request, command);
+	if (likely(request->command->split == SPLIT_NONE))
+		start_keyed(client, request, command);
+	else
+		starts[request->command->split](client, request, command);
 }
 
 /* Does it change what connections the client's calls take, so that those before it come first? */

@@ -11,12 +11,12 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 void *__real_aligned_alloc(size_t align, size_t size);
-void *__real_slab_get(struct slab *slab);
+void *__real_slab_get_fresh(struct slab *slab);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__wrap_aligned_alloc(size_t align, size_t size);
-void *__wrap_slab_get(struct slab *slab);
+void *__wrap_slab_get_fresh(struct slab *slab);
 
 #define PIPELINE 1000
 
@@ -48,14 +48,14 @@ void *__wrap_aligned_alloc(size_t align, size_t size)
 }
 
 /* Under AddressSanitizer alone each object of a slab is an allocation of its own. */
-void *__wrap_slab_get(struct slab *slab)
+void *__wrap_slab_get_fresh(struct slab *slab)
 {
 	bool was_counting = counting;
 
 #if defined(__SANITIZE_ADDRESS__)
 	counting = false;
 #endif
-	void *object = __real_slab_get(slab);
+	void *object = __real_slab_get_fresh(slab);
 	counting = was_counting;
 	return object;
 }

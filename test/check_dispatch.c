@@ -119,7 +119,7 @@ static const struct {
 } memcached_refused[] = {
 	{"nope\r\n", "ERROR\r\n"},
 	{"get\r\n", "ERROR\r\n"},
-	{"mg a v\r\n", "ERROR\r\n"},
+	{"mg\r\n", "ERROR\r\n"},
 	{"incr a x\r\n", "CLIENT_ERROR invalid numeric delta argument\r\n"},
 };
 

@@ -24,9 +24,9 @@ START_TEST(finds_nothing_else)
 		"ge",	      "GET",
 		"Get",	      "getx",
 		"gett",	      "gat0",
-		"sets",	      "mg",
-		"ms",	      "me",
-		"mn",	      "bget",
+		"sets",	      "mG",
+		"mx",	      "m",
+		"mget",	      "bget",
 		"shutdown",   "watch",
 		"slabs",      "lru",
 		"stat",	      "quits",
@@ -60,7 +60,7 @@ START_TEST(rows_say_what_they_are)
 		ck_assert_str_eq(row->wire_flags, "");
 	}
 	ck_assert_uint_eq(table[MC_GET].merge, MERGE_VALUES);
-	ck_assert_uint_eq(table[MC_GAT].flags, CMD_WRITE);
+	ck_assert_uint_eq(table[MC_GAT].flags, CMD_WRITE | CMD_HITS);
 	ck_assert_int_eq(table[MC_GAT].specs[0].first, 2);
 	ck_assert_uint_eq(table[MC_FLUSH_ALL].merge, MERGE_ALL_OK);
 	ck_assert_uint_eq(table[MC_STATS].merge, MERGE_STATS);

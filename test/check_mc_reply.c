@@ -41,6 +41,10 @@ static const struct stream streams[] = {
 	{IN("STAT pid 1\r\nSTAT version 1.6\r\nEND\r\n"), "S 35 0\nrest 0 values 0\n"},
 	{IN("ITEM k [1 b; 0 s]\r\nEND\r\n"), "I 24 0\nrest 0 values 0\n"},
 	{IN("PREFIX a get 1 hit 0 set 0 del 0\r\nEND\r\n"), "P 39 0\nrest 0 values 0\n"},
+	{IN("HD\r\nHD f0 t-1\r\nEN\r\nNF O1\r\nNS\r\nEX\r\nME k exp=-1\r\n"),
+	 "H 4 1\nH 11 1\nE 4 0\nN 7 0\nN 4 0\nE 4 0\nM 13 0\nrest 0 values 0\n"},
+	{IN("VA 5 f1 O2\r\nhello\r\nVA 0\r\n\r\nEN\r\n"),
+	 "V 19 1\nV 8 1\nE 4 0\nrest 0 values 0\n"},
 	/* not whole yet */
 	{IN(""), "rest 0 values 0\n"},
 	{IN("S"), "rest 1 values 0\n"},
@@ -49,7 +53,12 @@ static const struct stream streams[] = {
 	{IN("VALUE k 0 5\r\nhello\r\nEN"), "rest 2 values 1\n"},
 	{IN("VALUE k 0 2147483645\r\n"), "rest 0 values 1\n"},
 	{IN("STAT pid 1\r\n"), "rest 0 values 0\n"},
+	{IN("VA 5 f1\r\nhello\r"), "rest 0 values 1\n"},
 	/* no replies */
+	{IN("MN\r\n"), BAD_LINE "rest 4 values 0\n"},
+	{IN("HDx\r\n"), BAD_LINE "rest 5 values 0\n"},
+	{IN("VA x\r\n"), "bad a bad VA line\nrest 6 values 0\n"},
+	{IN("VA 1\r\nab\r\n"), BAD_LENGTH "rest 3 values 1\n"},
 	{IN("\r\n"), BAD_LINE "rest 2 values 0\n"},
 	{IN("\n"), BAD_END "rest 1 values 0\n"},
 	{IN("STORED\n"), BAD_END "rest 7 values 0\n"},
@@ -115,6 +124,48 @@ START_TEST(a_header_line_is_never_cut)
 		ck_assert_int_eq(mc_reply_scan(&frame, span_make(in.p, len), &took), FRAME_MORE);
 		ck_assert_uint_eq(took, whole);
 		ck_assert_int_eq(frame.first, len > 0 ? 'V' : 0);
+	}
+}
+END_TEST
+
+/* What comes before MN, and whether it is whole only with that. */
+static const struct {
+	const char *in;
+	unsigned values;
+} barred[] = {
+	{"MN\r\n", 0},
+	{"HD\r\nMN\r\n", 1},
+	{"EN\r\nMN\r\n", 0},
+	{"VA 4 f1\r\nMN\r\n\r\nMN\r\n", 1},
+	{"CLIENT_ERROR invalid flag\r\nMN\r\n", 0},
+};
+
+START_TEST(what_may_be_quiet_ends_with_the_barrier)
+{
+	struct span in = span_of(barred[_i].in);
+
+	for (size_t cut = 0; cut < in.len; cut++) {
+		struct frame frame = {.until_barrier = true};
+		size_t first, rest;
+
+		ck_assert_int_eq(mc_reply_scan(&frame, span_make(in.p, cut), &first), FRAME_MORE);
+		ck_assert_int_eq(mc_reply_scan(&frame, span_skip(in, first), &rest), FRAME_DONE);
+		ck_assert_uint_eq(first + rest, in.len);
+		ck_assert_uint_eq(frame.values, barred[_i].values);
+	}
+}
+END_TEST
+
+START_TEST(nothing_but_the_barrier_follows_one_reply)
+{
+	static const char *const bad[] = {"HD\r\nHD\r\n", "EN\r\nEND\r\n", "END\r\n",
+					  "VA 1\r\nx\r\nVA 1\r\nx\r\n"};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct frame frame = {.until_barrier = true};
+		size_t took;
+
+		ck_assert_int_eq(mc_reply_scan(&frame, span_of(bad[i]), &took), FRAME_BAD);
 	}
 }
 END_TEST
@@ -187,6 +238,8 @@ Suite *mc_reply_suite(void)
 	tcase_add_test(tc, a_line_has_8192_bytes_at_most);
 	tcase_add_test(tc, a_great_value_is_passed_in_pieces);
 	tcase_add_test(tc, nothing_is_no_reply);
+	tcase_add_loop_test(tc, what_may_be_quiet_ends_with_the_barrier, 0, ARRAY_LEN(barred));
+	tcase_add_test(tc, nothing_but_the_barrier_follows_one_reply);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -187,9 +187,12 @@ START_TEST(counts_depth_and_width_without_memory)
 	struct frame frame = {0};
 	size_t took;
 
-	/* A million arrays, each the only element of the one before. */
+	/* A million arrays, each the only element of the one before. An assert for each would take
+	   seconds: it writes to a file. */
+	int others = 0;
 	for (int i = 0; i < 1000000; i++)
-		ck_assert_int_eq(resp_frame_scan(&frame, span_of("*1\r\n"), &took), FRAME_MORE);
+		others += resp_frame_scan(&frame, span_of("*1\r\n"), &took) != FRAME_MORE;
+	ck_assert_int_eq(others, 0);
 	ck_assert_int_eq(resp_frame_scan(&frame, span_of(":1\r\n"), &took), FRAME_DONE);
 	/* More elements than can be counted. */
 	frame = (struct frame){0};

@@ -45,6 +45,7 @@ struct request {
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
 	bool quiet;  /* the reply is to be dropped */
 	bool is_error;
+	bool writes;	   /* meta: though its row says that it reads */
 	struct call first; /* most requests need no other */
 };
 

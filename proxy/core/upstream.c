@@ -151,6 +151,7 @@ static size_t on_bytes(void *owner, struct chunk *chunk, struct span bytes)
 			connset_on_broken(up, CALL_GARBAGE, 0);
 			return bytes.len;
 		}
+		up->frame.until_barrier = call->barrier;
 		enum frame_result result = up->codec->scan(&up->frame, rest, &took);
 		chain_append(&up->engine->chunks, &call->reply, chunk, span_make(rest.p, took));
 		rest = span_skip(rest, took);

@@ -4,6 +4,8 @@
 #include "plan/plan.h"
 #include "plan/script.h"
 #include "plan/transaction.h"
+#include "proto/mc_meta.h"
+#include "proto/mc_reply.h"
 
 struct upstream *plan_lease(const struct request *request, const struct shard *shard)
 {
@@ -51,21 +53,35 @@ bool plan_retry(struct call *call, enum call_result result)
 	return true;
 }
 
+/* A line without its noreply and what else a node need not see. */
+static void take_cut_line(struct request *request, const struct command_bytes *command)
+{
+	const struct parsed *p = command->parsed;
+	struct chunk_pool *chunks = &request->engine->chunks;
+	struct chain *bytes = &request->first.bytes;
+
+	chain_append(chunks, bytes, command->chunk,
+		     span_make(command->start + p->line_at, p->line_end - p->line_at));
+	chain_append(chunks, bytes, NULL, span_of("\r\n"));
+	chain_append(chunks, bytes, command->chunk,
+		     span_make(command->start + p->line_len, p->len - p->line_len));
+}
+
 void plan_take_bytes(struct request *request, const struct command_bytes *command)
 {
 	const struct parsed *p = command->parsed;
 	struct chunk_pool *chunks = &request->engine->chunks;
 	struct chain *bytes = &request->first.bytes;
 
-	if (!p->line_cut) {
+	if (likely(!p->line_cut))
 		chain_append(chunks, bytes, command->chunk, span_make(command->start, p->len));
-		return;
+	else
+		take_cut_line(request, command);
+	if (unlikely(p->barrier)) {
+		chain_append(chunks, bytes, NULL, span_of(MC_META_BARRIER));
+		request->first.barrier = true;
 	}
-	chain_append(chunks, bytes, command->chunk,
-		     span_make(command->start + p->line_at, p->line_end - p->line_at));
-	chain_append(chunks, bytes, NULL, span_of("\r\n"));
-	chain_append(chunks, bytes, command->chunk,
-		     span_make(command->start + p->line_len, p->len - p->line_len));
+	request->writes = p->writes;
 }
 
 static void count_hits(struct request *request, const struct call *call)
@@ -88,9 +104,11 @@ static void single_done(struct call *call, enum call_result result)
 	if (unlikely(call->is_error && (request->command->flags & CMD_SCRIPT)) && script_cure(call))
 		return;
 	if (likely(result == CALL_REPLY)) {
+		if (unlikely(call->barrier))
+			chain_drop_tail(&engine->chunks, &call->reply, strlen(MC_REPLY_BARRIER));
 		chain_move(&engine->chunks, &request->reply, &call->reply);
 		request->is_error = call->is_error;
-		if (request->command->merge == MERGE_VALUES && !call->is_error)
+		if ((request->command->flags & CMD_HITS) && !call->is_error)
 			count_hits(request, call);
 		chain_clear(&engine->chunks, &call->bytes);
 		request_finish(request);
@@ -118,7 +136,7 @@ void single_start(struct request *request, const struct shard *shard, uint32_t n
 	struct call *call = &request->first;
 
 	call->request = request;
-	call->reads = request->command->flags & CMD_READ;
+	call->reads = (request->command->flags & CMD_READ) && !request->writes;
 	call->shard = shard;
 	plan_choose(call, shard);
 	call->lease = plan_lease(request, shard);

@@ -63,7 +63,9 @@ enum command_flag {
 	CMD_QUEUES = 1 << 12,	  /* RESP: the proxy's to answer, but a node's in a transaction */
 	CMD_SUBSCRIBED = 1 << 13, /* RESP: may be sent by a RESP2 client that is subscribed */
 	CMD_ENDS = 1 << 14,	  /* RESP: ends a transaction by ending what it is part of */
-	CMD_PATTERNS = 1 << 15	  /* RESP: BY and GET make names of further keys: SORT */
+	CMD_PATTERNS = 1 << 15,	  /* RESP: BY and GET make names of further keys: SORT */
+	CMD_META = 1 << 16,	  /* memcached: a meta command: flags behind the key */
+	CMD_HITS = 1 << 17	  /* memcached: its reply says how many items were there */
 };
 
 /* Where keys are among the arguments; argument 0 is the command's name. */
@@ -85,7 +87,7 @@ struct command {
 	const char *name;     /* lower case; a subcommand's is "config|get" */
 	uint16_t id;	      /* index in its protocol's table, and so into the statistics */
 	int16_t arity;	      /* as Redis: counts the name; negative is a minimum */
-	uint16_t flags;	      /* enum command_flag */
+	uint32_t flags;	      /* enum command_flag */
 	uint8_t split, merge; /* enum split, enum merge */
 	uint8_t n_specs;      /* 0: it has no keys */
 	struct keys_spec specs[COMMAND_SPECS_MAX];

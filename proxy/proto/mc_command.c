@@ -7,7 +7,7 @@
  * rows in one slot (-Woverride-init). A row that collides wants other factors here.
  */
 #define SLOTS		   64
-#define SLOT_OF(len, a, b) (((len)*2 + (a) + (b)*3) % SLOTS)
+#define SLOT_OF(len, a, b) (((len) + (a)*3 + (b)*3) % SLOTS)
 
 static const struct command table[] = {
 #define MC_COMMAND(row, text, a, b, min, max, flags_, split_, merge_, first_, last_, check)        \

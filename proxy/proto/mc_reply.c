@@ -9,8 +9,10 @@
 /* Where in a reply the scan is: frame->owed. */
 enum place {
 	AT_START,
-	IN_VALUES, /* after VALUE blocks */
-	IN_LIST	   /* after STAT, ITEM or PREFIX lines */
+	IN_VALUES,     /* after VALUE blocks */
+	IN_LIST,       /* after STAT, ITEM or PREFIX lines */
+	IN_LAST_VALUE, /* in that of a VA line, which ends the reply */
+	AT_BARRIER     /* all that comes yet is MN */
 };
 
 /* What a reply of one line is, the likely ones first. */
@@ -91,15 +93,66 @@ static enum frame_result garbage(struct frame *frame, const char *why)
 	return FRAME_BAD;
 }
 
+/* One line is the whole reply, but for the barrier. */
+static enum frame_result end_line(struct frame *frame)
+{
+	frame->owed = AT_BARRIER;
+	return frame->until_barrier ? FRAME_MORE : FRAME_DONE;
+}
+
+/* VA BYTES FLAGS..., the first word taken off already. */
+static enum frame_result begin_meta_value(struct frame *frame, struct span line)
+{
+	uint64_t bytes;
+
+	if (!next_number(&line, &bytes) || bytes > INT_MAX - 2)
+		return garbage(frame, "a bad VA line");
+	frame->owed = frame->until_barrier ? AT_BARRIER : IN_LAST_VALUE;
+	frame->values = 1;
+	frame->skip = bytes + 2;
+	return FRAME_MORE;
+}
+
+/* Does a line begin with a meta command's return code, alone or with flags behind it? */
+static bool is_meta_line(struct span line)
+{
+	static const char codes[][3] = {"HD", "EN", "NF", "NS", "EX", "ME"};
+
+	if (line.len < 2 || (line.len > 2 && line.p[2] != ' '))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (memcmp(line.p, codes[i], 2) == 0)
+			return true;
+	return false;
+}
+
+/* The first line of a reply. */
+static enum frame_result take_first_line(struct frame *frame, struct span line)
+{
+	struct span value = span_of("VA ");
+
+	if (is_one_line(line))
+		return end_line(frame);
+	if (span_starts_with(line, value))
+		return begin_meta_value(frame, span_skip(line, value.len));
+	if (is_meta_line(line)) {
+		frame->values = line.p[0] == 'H';
+		return end_line(frame);
+	}
+	if (frame->until_barrier && span_equal_str(line, "MN"))
+		return FRAME_DONE;
+	return garbage(frame, "a line that begins no memcached reply");
+}
+
 /* One whole line, its line end cut off. */
 static enum frame_result take_line(struct frame *frame, struct span line)
 {
 	struct span value = span_of("VALUE ");
 	uint64_t bytes;
 
-	if (span_equal_str(line, "END"))
+	if (span_equal_str(line, "END") && frame->owed < IN_LAST_VALUE && !frame->until_barrier)
 		return FRAME_DONE;
-	if (frame->owed != IN_LIST && span_starts_with(line, value)) {
+	if (frame->owed <= IN_VALUES && span_starts_with(line, value)) {
 		if (!read_value_header(span_skip(line, value.len), &bytes))
 			return garbage(frame, "a bad VALUE line");
 		frame->owed = IN_VALUES;
@@ -107,11 +160,13 @@ static enum frame_result take_line(struct frame *frame, struct span line)
 		frame->skip = bytes + 2;
 		return FRAME_MORE;
 	}
-	if (frame->owed != IN_VALUES && is_list_line(line)) {
+	if ((frame->owed == AT_START || frame->owed == IN_LIST) && is_list_line(line)) {
 		frame->owed = IN_LIST;
 		return FRAME_MORE;
 	}
-	if (frame->owed == AT_START && is_one_line(line))
+	if (frame->owed == AT_START)
+		return take_first_line(frame, line);
+	if (frame->owed == AT_BARRIER && span_equal_str(line, "MN"))
 		return FRAME_DONE;
 	/* Out of memory amid a get: memcached says so in place of END. */
 	if (frame->owed == IN_VALUES && is_error(line))
@@ -152,6 +207,8 @@ enum frame_result mc_reply_scan(struct frame *frame, struct span in, size_t *too
 		if (frame->skip > 0 && !take_payload(frame, in, took))
 			return garbage(frame, "a value that does not end where it says");
 		struct span rest = span_skip(in, *took);
+		if (frame->skip == 0 && frame->owed == IN_LAST_VALUE)
+			return FRAME_DONE;
 		if (frame->skip > 0 || rest.len == 0)
 			return FRAME_MORE;
 		size_t window = rest.len < MC_REPLY_LINE_MAX ? rest.len : MC_REPLY_LINE_MAX;

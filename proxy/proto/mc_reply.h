@@ -11,9 +11,13 @@
 
 #define MC_REPLY_LINE_MAX 8192 /* bytes; a server's longer line is garbage */
 
+#define MC_REPLY_BARRIER "MN\r\n"
+
 /*
- * As resp_frame_scan, for memcached text: one line, or VALUE blocks up to END, or STAT (ITEM, ...)
- * lines up to END. A header line is never cut by `took`. frame->values counts VALUE blocks.
+ * As resp_frame_scan, for memcached text and meta: one line, or VALUE blocks up to END, or STAT
+ * (ITEM, ...) lines up to END, or VA with its value. With frame->until_barrier all of it and MN
+ * behind, or MN alone. A header line is never cut by `took`. frame->values counts VALUE blocks,
+ * and what is as good: VA and HD.
  * A line that memcached would never begin a reply with is FRAME_BAD.
  */
 NODISCARD enum frame_result mc_reply_scan(struct frame *frame, struct span in, size_t *took);

@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "base/number.h"
+#include "proto/mc_meta.h"
 
 #define MANY		   UINT32_MAX /* words: no bound */
 #define LEADING_BLANKS_MAX 100	      /* before the name of a long multi-get, as memcached */
@@ -170,6 +171,16 @@ static const char *check_flush(struct line *line)
 static const char *check_level(struct line *line)
 {
 	return is_unsigned(word(line, 1)) ? NULL : error_format;
+}
+
+static const char *check_meta(struct line *line)
+{
+	return mc_meta_check(line->p, line->out);
+}
+
+static const char *check_meta_set(struct line *line)
+{
+	return mc_meta_check_set(line->p, line->out, &line->body);
 }
 
 static const struct {

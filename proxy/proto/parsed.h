@@ -69,6 +69,9 @@ struct parsed {
 	bool line_cut;		       /* memcached: send only bytes line_at..line_end and a line
 	                                  end: the rest is noreply, blanks, or follows a NUL */
 	bool noreply;		       /* memcached: the reply is to be dropped, error too */
+	bool barrier;		       /* meta: q: whether a reply comes only the node knows */
+	bool key_encoded;    /* meta: b: the key is routed by what its base64 stands for */
+	bool writes;	     /* meta: a flag changes the item, though the row says it reads */
 	bool inlined;	     /* RESP: an inline command: it must be rewritten to be sent */
 	const char *error;   /* a reply line without its line end, or NULL. With PARSE_DONE
 	                                  the command is answered with it and the connection stays */

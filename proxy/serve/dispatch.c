@@ -7,6 +7,7 @@
 #include "plan/scan.h"
 #include "plan/script.h"
 #include "plan/transaction.h"
+#include "proto/mc_meta.h"
 #include "proto/resp_request.h"
 #include "proto/resp_write.h"
 #include "route/hash_tag.h"
@@ -358,7 +359,8 @@ static void dispatch_mc(struct client *client, const struct command_bytes *comma
 	if (unlikely(p->error != NULL)) {
 		reject(request, span_of(p->error));
 	} else if (likely(p->command->split == SPLIT_NONE)) {
-		struct span key = parsed_arg(p, command->start, p->key_first);
+		char buf[MC_META_KEY_MAX];
+		struct span key = mc_meta_key(p, command->start, buf);
 
 		start_single(request, command,
 			     route_key(request->pool, key, request->engine->digest,

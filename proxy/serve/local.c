@@ -178,6 +178,15 @@ static void mc_verbosity(struct client *client, struct request *request,
 	reply_line(request, "OK");
 }
 
+/* All before it are answered when its turn comes: that is what it asks for. */
+static void mc_noop(struct client *client, struct request *request,
+		    const struct command_bytes *command)
+{
+	(void)client;
+	(void)command;
+	reply_line(request, "MN");
+}
+
 static void mc_quit(struct client *client, struct request *request,
 		    const struct command_bytes *command)
 {
@@ -207,6 +216,7 @@ static const struct local mc_locals[] = {
 	{"version", mc_version, false},
 	{"verbosity", mc_verbosity, false},
 	{"quit", mc_quit, false},
+	{"mn", mc_noop, false},
 };
 
 /* The row's name, or that of the container which it is a subcommand of. */

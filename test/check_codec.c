@@ -62,9 +62,8 @@ START_TEST(the_first_question_is_the_command_that_it_says)
 	struct arg_list args = {0};
 	struct parsed parsed = {0};
 
-	ck_assert_int_eq(codec->parse(&state, span_of(codec->hello), &limits, &args, &parsed),
-			 PARSE_DONE);
-	ck_assert_uint_eq(parsed.len, strlen(codec->hello));
+	ck_assert_int_eq(codec->parse(&state, codec->hello, &limits, &args, &parsed), PARSE_DONE);
+	ck_assert_uint_eq(parsed.len, codec->hello.len);
 	ck_assert_ptr_nonnull(parsed.command);
 	ck_assert_ptr_eq(parsed.command, codec->hello_command());
 	arg_list_fini(&args);

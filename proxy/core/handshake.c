@@ -52,7 +52,7 @@ uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct 
 		write_words(engine, bytes, (const char *[]){"SELECT", db, NULL});
 		replies++;
 	}
-	chain_append(&engine->chunks, bytes, NULL, span_of(engine_codec(pool)->hello));
+	chain_append(&engine->chunks, bytes, NULL, engine_codec(pool)->hello);
 	return replies;
 }
 

@@ -1,5 +1,6 @@
 #include "proto/codec.h"
 
+#include "proto/mc_binary.h"
 #include "proto/mc_reply.h"
 #include "proto/mc_request.h"
 #include "proto/resp_frame.h"
@@ -35,7 +36,22 @@ const struct codec codec_memcached = {
 	.error_prefix = "SERVER_ERROR slipring: ",
 	.too_many = "ERROR Too many open connections",
 	.no_memory = "SERVER_ERROR out of memory",
-	.hello = "version\r\n",
+	.hello = {"version\r\n", 9},
+	.hello_command = version_row,
+};
+
+/* NOOP, which a node answers only to who has said who he is. */
+static const char binary_hello[MCB_HEADER] = {(char)MCB_REQUEST, MCB_NOOP};
+
+/* Errors of the proxy's own are lines first, see mcb_status_of(). */
+const struct codec codec_mc_binary = {
+	.parse = mcb_request_parse,
+	.scan = mcb_reply_scan,
+	.is_error = mcb_is_error,
+	.error_prefix = "SERVER_ERROR slipring: ",
+	.too_many = "ERROR Too many open connections",
+	.no_memory = "SERVER_ERROR out of memory",
+	.hello = {binary_hello, MCB_HEADER},
 	.hello_command = version_row,
 };
 
@@ -46,6 +62,6 @@ const struct codec codec_redis = {
 	.error_prefix = "-ERR slipring: ",
 	.too_many = "-ERR max number of clients reached",
 	.no_memory = "-OOM slipring: the proxy's memory limit is reached",
-	.hello = "*1\r\n$4\r\nPING\r\n",
+	.hello = {"*1\r\n$4\r\nPING\r\n", 14},
 	.hello_command = ping_row,
 };

@@ -21,10 +21,10 @@ struct codec {
 	const char *error_prefix; /* what an error of the proxy's own begins with */
 	const char *too_many;	  /* the line for a client over limits.clients */
 	const char *no_memory;	  /* the line for a command over the memory limit */
-	const char *hello;	  /* what a new server connection is asked first */
+	struct span hello;	  /* what a new server connection is asked first */
 	const struct command *(*hello_command)(void);
 };
 
-extern const struct codec codec_memcached, codec_redis;
+extern const struct codec codec_memcached, codec_mc_binary, codec_redis;
 
 #endif

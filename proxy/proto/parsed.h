@@ -68,6 +68,7 @@ struct parsed {
 	uint32_t line_at, line_end;    /* memcached: what of the line is to be sent, see line_cut */
 	bool line_cut;		       /* memcached: send only bytes line_at..line_end and a line
 	                                  end: the rest is noreply, blanks, or follows a NUL */
+	bool is_binary;		       /* memcached: see mc_binary.h */
 	bool noreply;		       /* memcached: the reply is to be dropped, error too */
 	bool barrier;		       /* meta: q: whether a reply comes only the node knows */
 	bool key_encoded;    /* meta: b: the key is routed by what its base64 stands for */

@@ -27,7 +27,8 @@ struct pubsub;
 /* What a connection to a server is set to: calls of different kinds cannot share one. */
 struct conn_kind {
 	uint16_t db;
-	uint16_t resp; /* RESP's version: 2 or 3; as wide as db, so that there is no padding */
+	uint16_t resp;	 /* RESP's version: 2 or 3; as wide as db, so that there is no padding */
+	uint16_t binary; /* memcached's binary protocol is spoken on it */
 };
 
 struct engine {

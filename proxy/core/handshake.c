@@ -52,7 +52,9 @@ uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct 
 		write_words(engine, bytes, (const char *[]){"SELECT", db, NULL});
 		replies++;
 	}
-	chain_append(&engine->chunks, bytes, NULL, engine_codec(pool)->hello);
+	const struct codec *codec = kind.binary ? &codec_mc_binary : engine_codec(pool);
+
+	chain_append(&engine->chunks, bytes, NULL, codec->hello);
 	return replies;
 }
 

@@ -73,6 +73,8 @@ uint64_t request_held(const struct request *request)
 void request_finish(struct request *request)
 {
 	request->finished = true;
+	if (unlikely(request->convert != NULL) && request->client != NULL)
+		request->convert(request);
 	if (unlikely(request->written.n > 0))
 		reads_note_end(request);
 	request->events->on_finished(request);

@@ -38,9 +38,12 @@ struct request {
 	uint16_t *part_of_key; /* by key: the number of its part */
 	uint32_t n_keys;       /* of a command to all shards: its words behind the name */
 	uint32_t n_parts, calls_left;
-	enum reads reads;	/* where its reads may go */
-	struct written written; /* marked again at its end */
-	bool is_waiting;	/* the proxy's own answer comes later */
+	enum reads reads;			  /* where its reads may go */
+	struct written written;			  /* marked again at its end */
+	void (*convert)(struct request *request); /* memcached binary: a reply of text -> packets */
+	uint32_t opaque;			  /* memcached binary: as its client sent it */
+	uint8_t opcode;				  /* likewise */
+	bool is_waiting;			  /* the proxy's own answer comes later */
 	bool finished;
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
 	bool quiet;  /* the reply is to be dropped */

@@ -38,6 +38,9 @@ void fanout_all_start(struct request *request);
 /* The command's own bytes, as they are to be sent, to request->first.bytes. */
 void plan_take_bytes(struct request *request, const struct command_bytes *command);
 
+/* Count the items that a call's reply has, and those that it has not. */
+void plan_count_hits(struct request *request, const struct call *call);
+
 /* Set call->endpoint to that of the shard's nodes which a request's part for it goes to. */
 void plan_choose(struct call *call, const struct shard *shard);
 

@@ -84,7 +84,7 @@ void plan_take_bytes(struct request *request, const struct command_bytes *comman
 	request->writes = p->writes;
 }
 
-static void count_hits(struct request *request, const struct call *call)
+void plan_count_hits(struct request *request, const struct call *call)
 {
 	struct pool_stats *stats = &request->engine->stats->pools[request->pool->index];
 
@@ -109,7 +109,7 @@ static void single_done(struct call *call, enum call_result result)
 		chain_move(&engine->chunks, &request->reply, &call->reply);
 		request->is_error = call->is_error;
 		if ((request->command->flags & CMD_HITS) && !call->is_error)
-			count_hits(request, call);
+			plan_count_hits(request, call);
 		chain_clear(&engine->chunks, &call->bytes);
 		request_finish(request);
 		return;

@@ -7,9 +7,11 @@
 #include "base/alloc.h"
 #include "core/limits.h"
 #include "core/observe.h"
+#include "plan/binary.h"
 #include "plan/plan.h"
 #include "proto/resp_inline.h"
 #include "serve/dispatch.h"
+#include "serve/dispatch_binary.h"
 
 static const struct request_events request_events;
 
@@ -203,20 +205,26 @@ static const struct request_events request_events = {
 };
 
 /* A request with a line of the proxy's own as its reply. */
-static void answer_line(struct client *client, const char *line, enum stat_id counted)
+static void answer_line(struct client *client, struct span in, const char *line,
+			enum stat_id counted)
 {
 	struct request *request = dispatch_request(client, NULL, &request_events);
 
+	if (client->codec == &codec_mc_binary)
+		binary_begin(request, in.p);
 	stat_add(&client->engine->stats->counter[counted], 1);
 	request_finish_line(request, span_of(line), true);
 }
 
 /* Not the protocol, or more than there is memory for: say so, after all earlier replies, and close. */
-static void refuse(struct client *client, const char *line, enum stat_id counted)
+static void refuse(struct client *client, struct span in, const char *line, enum stat_id counted)
 {
+	/* Without a whole header there is nothing that a packet could answer. */
+	bool is_mute = client->codec == &codec_mc_binary && in.len < MCB_HEADER;
+
 	client->closing = true;
-	if (line != NULL && line[0] != '\0') {
-		answer_line(client, line, counted);
+	if (!is_mute && line != NULL && line[0] != '\0') {
+		answer_line(client, in, line, counted);
 		return;
 	}
 	stat_add(&client->engine->stats->counter[counted], 1);
@@ -239,7 +247,7 @@ static bool take_inline(struct client *client, struct span line, const struct pa
 		taken = dispatch(client, &(struct command_bytes){&parsed, chunk, chunk->data},
 				 &request_events);
 	else
-		refuse(client, parsed.error, STAT_PROTOCOL_ERRORS);
+		refuse(client, array, parsed.error, STAT_PROTOCOL_ERRORS);
 	chunk_unref(chunk);
 	return taken;
 }
@@ -262,12 +270,12 @@ static bool has_memory(struct engine *engine)
 }
 
 /* The command is not whole yet: what there is of it is kept, if there is memory for it. */
-static void take_more(struct client *client, uint32_t need)
+static void take_more(struct client *client, struct span in, uint32_t need)
 {
 	if (likely(has_memory(client->engine)))
 		stream_expect(client->stream, need);
 	else if (!client->gone)
-		refuse(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
+		refuse(client, in, client->codec->no_memory, STAT_OUT_OF_MEMORY);
 }
 
 /* Take one command from the start of `in`; returns its length, or 0 if it is not whole yet or has to
@@ -281,10 +289,10 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 
 	switch (client->codec->parse(&client->parse, in, &limits, &engine->args, &parsed)) {
 	case PARSE_MORE:
-		take_more(client, parsed.need);
+		take_more(client, in, parsed.need);
 		return 0;
 	case PARSE_BAD:
-		refuse(client, parsed.error, STAT_PROTOCOL_ERRORS);
+		refuse(client, in, parsed.error, STAT_PROTOCOL_ERRORS);
 		return 0;
 	default:
 		break;
@@ -294,7 +302,7 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 	if (unlikely(client->gone))
 		return 0;
 	if (unlikely(!has_room))
-		answer_line(client, client->codec->no_memory, STAT_OUT_OF_MEMORY);
+		answer_line(client, in, client->codec->no_memory, STAT_OUT_OF_MEMORY);
 	else if (unlikely(parsed.inlined))
 		taken = take_inline(client, span_make(in.p, parsed.len), &limits);
 	else
@@ -321,12 +329,22 @@ static void wait_for_room(struct client *client, size_t waiting)
 		stream_pause(client->stream);
 }
 
+/* A memcached client's first byte says whether it speaks binary or text. */
+static void know(struct client *client, char first)
+{
+	client->is_known = true;
+	if (client->pool->protocol == PROTOCOL_MEMCACHED && (uint8_t)first == MCB_REQUEST)
+		dispatch_binary_begin(client);
+}
+
 static size_t on_bytes(void *owner, struct chunk *chunk, struct span bytes)
 {
 	struct client *client = owner;
 	struct span rest = bytes;
 
 	client->active_us = loop_now_us(client->engine->loop);
+	if (unlikely(!client->is_known) && bytes.len > 0)
+		know(client, bytes.p[0]);
 	while (rest.len > 0 && may_parse(client)) {
 		size_t took = client->swallow > 0 ? swallow(client, rest.len)
 						  : take_command(client, chunk, rest);
@@ -390,6 +408,7 @@ void client_accept(struct clients *clients, const struct pool *pool, int fd, boo
 	client->codec = engine_codec(pool);
 	client->stats = stats;
 	session_init(&client->session, pool);
+	client->text_kind = client->session.kind;
 	client->session.push = on_push;
 	client->id = ++clients->next_id * engine->n_workers + engine->worker;
 	client_identify(client);

@@ -12,6 +12,7 @@
 #include "proto/resp_write.h"
 #include "route/hash_tag.h"
 #include "serve/admit.h"
+#include "serve/dispatch_binary.h"
 #include "serve/local.h"
 #include "serve/reject.h"
 
@@ -349,6 +350,16 @@ static bool dispatch_resp(struct client *client, const struct command_bytes *com
 	return carry_out(client, command, events);
 }
 
+void dispatch_line(struct client *client, struct request *request,
+		   const struct command_bytes *command)
+{
+	request->command = command->parsed->command;
+	if (command->parsed->error != NULL)
+		reject(request, span_of(command->parsed->error));
+	else
+		start(client, request, command);
+}
+
 static void dispatch_mc(struct client *client, const struct command_bytes *command,
 			const struct request_events *events)
 {
@@ -373,7 +384,9 @@ static void dispatch_mc(struct client *client, const struct command_bytes *comma
 bool dispatch(struct client *client, const struct command_bytes *command,
 	      const struct request_events *events)
 {
-	if (client->pool->protocol == PROTOCOL_MEMCACHED)
+	if (unlikely(command->parsed->is_binary))
+		dispatch_binary(client, command, events);
+	else if (client->pool->protocol == PROTOCOL_MEMCACHED)
 		dispatch_mc(client, command, events);
 	else if (command->parsed->args->n > 0)
 		return dispatch_resp(client, command, events);

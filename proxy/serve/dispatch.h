@@ -12,6 +12,10 @@
 struct request *dispatch_request(struct client *client, const struct command *command,
 				 const struct request_events *events);
 
+/* Carry out a line of the memcached text protocol for a request that there is already. */
+void dispatch_line(struct client *client, struct request *request,
+		   const struct command_bytes *command);
+
 /*
  * Carry out one parsed command; an empty one has no effect. False: it has to wait until all before
  * it are answered, and is to be given again then.

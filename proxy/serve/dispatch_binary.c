@@ -1,0 +1,148 @@
+#include "serve/dispatch_binary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/binary.h"
+#include "proto/mc_request.h"
+#include "serve/reject.h"
+
+#define LINE_MAX_BYTES 300 /* a word of memcached's key limit, and what stands around it */
+
+typedef void (*act)(struct client *client, struct request *request,
+		    const struct command_bytes *command);
+
+void dispatch_binary_begin(struct client *client)
+{
+	client->codec = &codec_mc_binary;
+	client->session.kind.binary = 1;
+}
+
+static void act_keyed(struct client *client, struct request *request,
+		      const struct command_bytes *command)
+{
+	struct span key = parsed_arg(command->parsed, command->start, MCB_ARG_KEY);
+
+	(void)client;
+	binary_start(request, command,
+		     route_key(request->pool, key, request->engine->digest, &request->engine->rng));
+}
+
+/* Have the text protocol's command of the same meaning carried out: what goes to all shards is
+ * merged there. */
+static void act_line(struct client *client, struct request *request, const char *line)
+{
+	struct engine *engine = request->engine;
+	size_t len = strlen(line);
+	struct chunk *chunk = chunk_new(&engine->chunks, (uint32_t)len);
+	const struct parse_limits limits = {.request = (uint32_t)len};
+	struct parse_state state = {0};
+	struct parsed parsed;
+
+	memcpy(chunk->data, line, len);
+	chunk->used = (uint32_t)len;
+	request->kind = client->text_kind;
+	if (mc_request_parse(&state, span_make(chunk->data, len), &limits, &engine->args,
+			     &parsed) != PARSE_DONE)
+		reject(request, span_of("CLIENT_ERROR Invalid arguments"));
+	else
+		dispatch_line(client, request,
+			      &(struct command_bytes){&parsed, chunk, chunk->data});
+	chunk_unref(chunk);
+}
+
+static void act_flush(struct client *client, struct request *request,
+		      const struct command_bytes *command)
+{
+	struct span extras = parsed_arg(command->parsed, command->start, MCB_ARG_EXTRAS);
+	char line[LINE_MAX_BYTES] = "flush_all\r\n";
+
+	if (extras.len == 4) {
+		const unsigned char *p = (const unsigned char *)extras.p;
+
+		snprintf(line, sizeof(line), "flush_all %lu\r\n",
+			 (unsigned long)p[0] << 24 | (unsigned long)p[1] << 16 |
+				 (unsigned long)p[2] << 8 | p[3]);
+	}
+	act_line(client, request, line);
+}
+
+/* What it asks for are words of a text line: no byte of it may end that line, or begin another. */
+static bool is_words(struct span key)
+{
+	for (size_t i = 0; i < key.len; i++)
+		if ((unsigned char)key.p[i] < ' ' || key.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static void act_stat(struct client *client, struct request *request,
+		     const struct command_bytes *command)
+{
+	struct span key = parsed_arg(command->parsed, command->start, MCB_ARG_KEY);
+	char line[LINE_MAX_BYTES];
+
+	if (!is_words(key)) {
+		reject(request, span_of("NOT_FOUND"));
+		return;
+	}
+	snprintf(line, sizeof(line), "stats%s%.*s\r\n", key.len > 0 ? " " : "", (int)key.len,
+		 key.p);
+	act_line(client, request, line);
+}
+
+/* All before it are answered when its turn comes: that is what it asks for. */
+static void act_noop(struct client *client, struct request *request,
+		     const struct command_bytes *command)
+{
+	(void)client;
+	(void)command;
+	binary_reply(request, MCB_OK, span_of(""));
+	request_finish(request);
+}
+
+static void act_version(struct client *client, struct request *request,
+			const struct command_bytes *command)
+{
+	(void)client;
+	(void)command;
+	binary_reply(request, MCB_OK, span_of(MCB_VERSION_TEXT));
+	request_finish(request);
+}
+
+static void act_quit(struct client *client, struct request *request,
+		     const struct command_bytes *command)
+{
+	(void)command;
+	client->closing = true;
+	if (request->opcode == MCB_QUIT)
+		binary_reply(request, MCB_OK, span_of(""));
+	request_finish(request);
+}
+
+static void act_unknown(struct client *client, struct request *request,
+			const struct command_bytes *command)
+{
+	(void)client;
+	(void)command;
+	reject(request, span_of("ERROR"));
+}
+
+static const act acts[] = {
+	[MCB_ACT_NONE] = act_unknown, [MCB_ACT_KEYED] = act_keyed,  [MCB_ACT_FLUSH] = act_flush,
+	[MCB_ACT_STAT] = act_stat,    [MCB_ACT_NOOP] = act_noop,    [MCB_ACT_VERSION] = act_version,
+	[MCB_ACT_QUIT] = act_quit,    [MCB_ACT_SASL] = act_unknown, [MCB_ACT_CONFIG] = act_unknown,
+};
+
+void dispatch_binary(struct client *client, const struct command_bytes *command,
+		     const struct request_events *events)
+{
+	const struct parsed *p = command->parsed;
+	struct request *request = dispatch_request(client, p->command, events);
+
+	binary_begin(request, command->start);
+	if (unlikely(p->error != NULL))
+		reject(request, span_of(p->error));
+	else
+		acts[mcb_opcode(request->opcode)->action](client, request, command);
+}

@@ -212,6 +212,12 @@ static const struct setting settings[] = {
 	 .word = multiget_word, .standard = "partial",
 	 .help = "What a dead shard means in a multi-get: an error or a miss for its keys alone "
 		 "(partial), or one error for all (fail)."},
+	{OF_POOL(cluster_config), .path = "cluster_config", .type = SETTING_HOSTS, .zero = "nodes",
+	 .standard = "nodes", .is_memcached = true,
+	 .help = "What 'config get cluster', ElastiCache's auto discovery, tells clients to "
+		 "connect "
+		 "to: "
+		 "the pool's nodes, or the proxies listed here. Sockets of unix: are left out."},
 	{OF_POOL(settings.reads), .path = "reads", .type = SETTING_WORD, .word = reads_word,
 	 .standard = "primary", .is_redis = true,
 	 .help = "Where commands that only read may go: to the shard's primary, to a replica and "

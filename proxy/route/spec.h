@@ -105,6 +105,7 @@ struct pool_spec {
 	char *node_string;	  /* or NULL */
 	struct shard_spec *shards;
 	size_t n_shards;
+	struct string_list cluster_config;   /* HOST:PORT told to clients; none: the nodes */
 	char *zone;			     /* of this proxy, or NULL */
 	struct user_spec credentials;	     /* towards the nodes: name and password alone */
 	struct secret_spec clients_password; /* asked of clients: the user "default" */

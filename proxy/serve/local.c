@@ -217,6 +217,7 @@ static const struct local mc_locals[] = {
 	{"verbosity", mc_verbosity, false},
 	{"quit", mc_quit, false},
 	{"mn", mc_noop, false},
+	{"config", reply_cluster, false},
 };
 
 /* The row's name, or that of the container which it is a subcommand of. */

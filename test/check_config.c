@@ -258,7 +258,12 @@ static const struct {
 	{POOL TAIL "log.level: info\n", "f:6:1: log.level: unknown key; expected one of workers"},
 	{POOL TAIL "tls: {}\n", "f:6:1: tls: unknown key; expected one of workers, admin"},
 	{POOL TAIL "dns: {}\n", "f:6:1: dns: unknown key"},
-	{POOL "    failover: {mode: gutter}\n" TAIL, "f:5:5: pools.p.failover: unknown key"},
+	{MC "    failover: {mode: gutter}\n" TAIL, "f:5:16: pools.p.failover.mode: unknown key"},
+	{MC "    failover: miss\n" TAIL, "f:5:15: pools.p.failover: it is a text; expected a map"},
+	{MC "    failover: {on_down: mis}\n" TAIL,
+	 "f:5:25: pools.p.failover.on_down: 'mis' is not known; did you mean 'miss'?"},
+	{POOL "    failover: {on_down: miss}\n" TAIL,
+	 "f:5:25: pools.p.failover.on_down: only with 'protocol: memcached'; take it out"},
 	{POOL "    hold: {time: 1s}\n" TAIL, "f:5:5: pools.p.hold: unknown key"},
 	{POOL "    connect: 1s\n" TAIL, "f:5:5: pools.p.connect: unknown key; did you mean "
 					"'timeouts.connect'?"},

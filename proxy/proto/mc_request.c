@@ -325,6 +325,7 @@ static enum parse_result take_body(struct parse_state *state, struct span in,
 
 	if (line->body > limits->request) {
 		out->swallow = (uint64_t)line->body + 2;
+		out->drops_key = out->command->id == MC_SET || out->command->id == MC_META_SET;
 		return finish(state, out, out->line_len, error_large);
 	}
 	if (in.len < len) {

@@ -360,7 +360,10 @@ static void dispatch_mc(struct client *client, const struct command_bytes *comma
 
 	request->quiet = p->noreply;
 	if (unlikely(p->error != NULL)) {
-		reject(request, span_of(p->error));
+		if (p->drops_key)
+			reject_set(request, command);
+		else
+			reject(request, span_of(p->error));
 	} else if (likely(p->command->split == SPLIT_NONE)) {
 		char buf[MC_META_KEY_MAX];
 		struct span key = mc_meta_key(p, command->start, buf);

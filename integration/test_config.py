@@ -166,7 +166,7 @@ BROKEN = [
     (
         "a key of a later version",
         GOOD + "    failover: {mode: gutter}\n",
-        ["6:5: pools.p.failover: unknown key; expected one of protocol, listen"],
+        ["6:16: pools.p.failover.mode: unknown key; expected one of on_down"],
     ),
     (
         "a misspelt word",

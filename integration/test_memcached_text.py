@@ -4,6 +4,8 @@ Tests with the `mc` fixture run twice: against one memcached itself, which prove
 expectation is memcached's, and against the proxy.
 """
 
+import base64
+
 import pytest
 
 import servers
@@ -352,11 +354,64 @@ def test_value_too_large_for_the_node(mc, fresh):
         mc.expect(b"END\r\n")
 
 
+@pytest.mark.parametrize("noreply", [b"", b" noreply"])
+def test_refused_set_leaves_no_stale_value(mc, fresh, noreply):
+    """memcached removes the item that it had no room to replace; so does a refusal of the proxy."""
+    key, size = fresh(), 9 * MIB
+    assert mc.set(key, b"old") == b"STORED\r\n"
+    mc.send(b"set %s 0 0 %d%s\r\n" % (key, size, noreply) + b"x" * size + b"\r\nget %s\r\n" % key)
+    if not noreply:
+        mc.expect(b"SERVER_ERROR object too large for cache\r\n")
+    mc.expect(b"END\r\n")
+
+
+@pytest.mark.parametrize("flags", [b"", b"MS", b"MA", b"MR", b"q O1 k", b"C5", b"b"])
+def test_refused_meta_set_leaves_no_stale_value(mc, fresh, flags):
+    """Whatever its mode, and told in spite of q."""
+    key, size = fresh(), 9 * MIB
+    named = base64.b64encode(key) if flags == b"b" else key
+    assert mc.set(key, b"old") == b"STORED\r\n"
+    mc.send(b"ms %s %d %s\r\n" % (named, size, flags) + b"x" * size + b"\r\nget %s\r\n" % key)
+    mc.expect(b"SERVER_ERROR object too large for cache\r\nEND\r\n")
+
+
+@pytest.mark.parametrize("line", [b"add %s 0 0 %d", b"replace %s 0 0 %d", b"append %s 0 0 %d",
+                                  b"prepend %s 0 0 %d", b"cas %s 0 0 %d 1"])
+def test_other_refused_stores_leave_the_value(mc, fresh, line):
+    key, size = fresh(), 9 * MIB
+    assert mc.set(key, b"old") == b"STORED\r\n"
+    mc.send(line % (key, size) + b"\r\n" + b"x" * size + b"\r\nget %s\r\n" % key)
+    mc.expect(b"SERVER_ERROR object too large for cache\r\n")
+    mc.expect(b"VALUE %s 0 3\r\nold\r\nEND\r\n" % key)
+
+
+def test_refused_set_is_answered_once_its_key_is_deleted(make_proxy, scripted):
+    node, = scripted("memcached")
+    proxy = make_proxy(slipring.pool("memcached", [node], limits={"request": "1k"}))
+    with proxy.connect() as conn:
+        conn.send(b"set k 0 0 1025\r\n" + b"x" * 1025 + b"\r\nget k\r\n")
+        peer = node.expect(b"delete k")
+        node.expect(b"get k")
+        assert conn.is_silent(0.2)
+        peer.send(b"DELETED\r\n")
+        conn.expect(b"SERVER_ERROR object too large for cache\r\n")
+        peer.send(b"END\r\n")
+        conn.expect(b"END\r\n")
+        conn.send(b"set k 0 0 1025\r\n" + b"x" * 1025 + b"\r\n")
+        node.expect(b"delete k")
+        node.stop()
+        conn.expect(b"SERVER_ERROR object too large for cache\r\n")
+        conn.send(b"set k 0 0 1025\r\n" + b"x" * 1025 + b"\r\n")
+        conn.expect(b"SERVER_ERROR object too large for cache\r\n")
+        conn.assert_empty()
+
+
 def test_value_at_the_pools_limit_and_over(proxied, fresh):
     key = fresh()
     assert proxied.set(key, b"x" * (4 * MIB)) == b"STORED\r\n"
     reply = proxied.set(key, b"x" * (4 * MIB + 1))
     assert reply == b"SERVER_ERROR object too large for cache\r\n"
+    assert proxied.call(b"get " + key) == b"END\r\n"
 
 
 def test_nodes_own_limit_is_passed_on(make_proxy, own_servers, fresh):
@@ -482,7 +537,7 @@ def test_stats_of_something_unknown(proxied):
 @pytest.mark.parametrize("line", [
     b"mg K v", b"mn", b"md K", b"ma K", b"me K", b"shutdown", b"shutdown graceful",
     b"lru_crawler enable", b"cache_memlimit 64", b"watch", b"slabs automove 0",
-    b"config get cluster", b"misbehave", b"refresh_certs", b"lru mode flat",
+    b"config set cluster", b"misbehave", b"refresh_certs", b"lru mode flat",
 ])
 def test_refused_commands_keep_the_connection(proxied, mc_proxy, memcacheds, line):
     reply = proxied.call(line)

@@ -60,6 +60,8 @@ static void describe(const struct setting *setting, struct text *out)
 			    setting->standard != NULL ? setting->standard : "none");
 	if (setting->is_redis && setting->scope <= SCOPE_SHARD)
 		text_puts(out, " Only with 'protocol: redis'.");
+	if (setting->is_memcached)
+		text_puts(out, " Only with 'protocol: memcached'.");
 }
 
 /* Where the keys of a scope stand, and whether they are all commented out. */

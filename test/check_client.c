@@ -213,10 +213,11 @@ START_TEST(a_refused_data_block_is_swallowed)
 		    "get b\r\nget b\r\nget b\r\nget b\r\nget b\r\nget b\r\nget b\r\nget b\r\n"
 		    "get b\r\nget b\r\nget b\r\nget b\r\nget b\r\nget b\r\n12");
 	say(dp.client, "\r\nget c\r\n");
-	expect(dp.a, "");
+	expect(dp.a, "delete a\r\n");
 	expect(dp.b, "");
 	expect(dp.c, "get c\r\n");
 	say(dp.c, "END\r\n");
+	say(dp.a, "NOT_FOUND\r\n");
 	expect(dp.client, "SERVER_ERROR object too large for cache\r\nEND\r\n");
 	data_path_end(&dp);
 }

@@ -148,6 +148,34 @@ START_TEST(memcached_may_spell_out_defaults)
 }
 END_TEST
 
+START_TEST(reads_what_clients_are_told)
+{
+	static const struct {
+		const char *yaml;
+		size_t n;
+	} cases[] = {
+		{MC TAIL, 0},
+		{MC "    cluster_config: nodes\n" TAIL, 0},
+		{POOL "    cluster_config: nodes\n" TAIL, 0},
+		{MC "    cluster_config: c:1\n" TAIL, 1},
+		{MC "    cluster_config: [c:1, \"[::1]:2\"]\n" TAIL, 2},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *config = parse(cases[i].yaml);
+
+		ck_assert_msg(config != NULL, "%s", told(&errors));
+		const struct string_list *hosts = &config->pools->cluster_config;
+		ck_assert_uint_eq(hosts->n, cases[i].n);
+		if (hosts->n > 0)
+			ck_assert_str_eq(hosts->v[0], "c:1");
+		if (hosts->n > 1)
+			ck_assert_str_eq(hosts->v[1], "[::1]:2");
+		config_free(config);
+	}
+}
+END_TEST
+
 /* Nothing but the word is wrong with a protocol that is misspelt. */
 START_TEST(an_unknown_protocol_is_told_alone)
 {
@@ -230,7 +258,12 @@ static const struct {
 	{POOL TAIL "log.level: info\n", "f:6:1: log.level: unknown key; expected one of workers"},
 	{POOL TAIL "tls: {}\n", "f:6:1: tls: unknown key; expected one of workers, admin"},
 	{POOL TAIL "dns: {}\n", "f:6:1: dns: unknown key"},
-	{POOL "    failover: {mode: gutter}\n" TAIL, "f:5:5: pools.p.failover: unknown key"},
+	{MC "    failover: {mode: gutter}\n" TAIL, "f:5:16: pools.p.failover.mode: unknown key"},
+	{MC "    failover: miss\n" TAIL, "f:5:15: pools.p.failover: it is a text; expected a map"},
+	{MC "    failover: {on_down: mis}\n" TAIL,
+	 "f:5:25: pools.p.failover.on_down: 'mis' is not known; did you mean 'miss'?"},
+	{POOL "    failover: {on_down: miss}\n" TAIL,
+	 "f:5:25: pools.p.failover.on_down: only with 'protocol: memcached'; take it out"},
 	{POOL "    hold: {time: 1s}\n" TAIL, "f:5:5: pools.p.hold: unknown key"},
 	{POOL "    connect: 1s\n" TAIL, "f:5:5: pools.p.connect: unknown key; did you mean "
 					"'timeouts.connect'?"},
@@ -291,6 +324,20 @@ static const struct {
 	{MC "    users: [{name: x}]\n" TAIL, "f:5:12: pools.p.users: only with"},
 	{MC "    prefixes: [{match: x}]\n" TAIL, "pools.p.prefixes: only with"},
 	{MC "    commands: [{name: x}]\n" TAIL, "pools.p.commands: only with"},
+	{POOL "    cluster_config: [c:1]\n" TAIL,
+	 "f:5:21: pools.p.cluster_config: only with 'protocol: memcached'; take it out"},
+	{MC "    cluster_config: node\n" TAIL, "f:5:21: pools.p.cluster_config: 'node' is not "
+					       "valid; expected nodes, HOST:PORT, or a list"},
+	{MC "    cluster_config: []\n" TAIL, "f:5:21: pools.p.cluster_config: it is a list; "},
+	{MC "    cluster_config:\n" TAIL, "f:5:20: pools.p.cluster_config: it is empty; "},
+	{MC "    cluster_config: [c:1, nodes]\n" TAIL,
+	 "f:5:27: pools.p.cluster_config[1]: it stands for the whole list; take it out"},
+	{MC "    cluster_config: [c:1, unix:/x]\n" TAIL,
+	 "f:5:27: pools.p.cluster_config[1]: 'unix:/x' is not valid"},
+	{MC "    cluster_config: [\"*:1\"]\n" TAIL, "f:5:22: pools.p.cluster_config[0]: '*:1'"},
+	{MC "    cluster_config: [c:0]\n" TAIL, "f:5:22: pools.p.cluster_config[0]: 'c:0'"},
+	{MC "    cluster_config: [c:1, d:1, c:1]\n" TAIL,
+	 "f:5:32: pools.p.cluster_config[2]: 'c:1' is used by pools.p.cluster_config[0] already"},
 	{MC "    shards: [{primary: b:1, replicas: [c:1]}]\n",
 	 "f:5:39: pools.p.shards[0].replicas: only with 'protocol: redis'; take it out"},
 	{POOL TAIL "admin: {listen: a:1}\n",
@@ -498,6 +545,7 @@ Suite *config_suite(void)
 	tcase_add_test(tc, reads_every_limit_and_shard);
 	tcase_add_test(tc, reads_what_replicas_need);
 	tcase_add_test(tc, memcached_may_spell_out_defaults);
+	tcase_add_test(tc, reads_what_clients_are_told);
 	tcase_add_test(tc, an_unknown_protocol_is_told_alone);
 	tcase_add_test(tc, as_many_replicas_as_allowed_and_no_more);
 	tcase_add_test(tc, as_many_nodes_as_allowed_and_no_more);

@@ -104,6 +104,9 @@ static const struct stream refused[] = {
 	{IN("flush_all noreply noreply\r\n"),
 	 "flush_all 27+0 quiet error CLIENT_ERROR invalid exptime argument\n"},
 	{IN("flush_all 1 2 3\r\n"), "flush_all 17+0 error ERROR\n"},
+	{IN("config get\r\n"), "config 12+0 error ERROR\n"},
+	{IN("config set cluster\r\n"), "config 20+0 error ERROR\n"},
+	{IN("config get cluster x\r\n"), "config 22+0 error ERROR\n"},
 	{IN("verbosity\r\n"), "verbosity 11+0 error ERROR\n"},
 	{IN("verbosity x\r\n"), "verbosity 13+0 error CLIENT_ERROR bad command line format\n"},
 	{IN("verbosity -1\r\n"), "verbosity 14+0 error CLIENT_ERROR bad command line format\n"},
@@ -178,6 +181,7 @@ static const struct stream sent[] = {
 	{IN("stats items noreply\r\n"), "stats 21+0 stats items noreply\r\n\n"},
 	{IN("version x y\r\n"), "version 13+0 version x y\r\n\n"},
 	{IN("verbosity 1 noreply\r\n"), "verbosity 21+0 quiet verbosity 1\r\n\n"},
+	{IN("config get cluster\r\n"), "config 20+0 config get cluster\r\n\n"},
 	{IN("quit\r\n"), "quit 6+0 quit\r\n\n"},
 };
 

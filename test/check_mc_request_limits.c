@@ -181,6 +181,12 @@ START_TEST(a_value_may_be_as_long_as_the_limit)
 	ck_assert_str_eq(parsed.error, "SERVER_ERROR object too large for cache");
 	ck_assert_uint_eq(parsed.swallow, 13);
 	ck_assert_uint_eq(parsed.len, 14);
+	ck_assert(parsed.drops_key);
+	ck_assert_int_eq(parse("add k 0 0 11\r\n", 14, 10), PARSE_DONE);
+	ck_assert_uint_eq(parsed.swallow, 13);
+	ck_assert(!parsed.drops_key);
+	ck_assert_int_eq(parse("set k 0 0 x\r\n", 13, 10), PARSE_DONE);
+	ck_assert(!parsed.drops_key);
 	ck_assert_int_eq(parse("set k 0 0 2147483645 noreply\r\n", 30, UINT32_MAX), PARSE_MORE);
 	ck_assert_uint_eq(parsed.need, 2147483645U + 32);
 }

@@ -109,6 +109,8 @@ START_TEST(words_are_their_enums)
 		{SCOPE_POOL, "protocol", PROTOCOL_MEMCACHED, "memcached"},
 		{SCOPE_POOL, "protocol", PROTOCOL_REDIS, "redis"},
 		{SCOPE_POOL, "multiget_errors", MULTIGET_FAIL, "fail"},
+		{SCOPE_POOL, "failover.on_down", ON_DOWN_ERROR, "error"},
+		{SCOPE_POOL, "failover.on_down", ON_DOWN_MISS, "miss"},
 		{SCOPE_POOL, "reads", READS_PRIMARY, "primary"},
 		{SCOPE_POOL, "reads", READS_PREFER_REPLICA, "prefer-replica"},
 		{SCOPE_POOL, "reads", READS_REPLICA, "replica"},
@@ -327,7 +329,7 @@ static const struct {
 	{SCOPE_FILE, "log.", "fromat", "format"}, {SCOPE_FILE, "log.", "workers", "workers"},
 	{SCOPE_FILE, "", "level", "log.level"},	  {SCOPE_POOL, "", "connect", "timeouts.connect"},
 	{SCOPE_POOL, "", "timeout", "timeouts"},  {SCOPE_POOL, "timeouts.", "conect", "connect"},
-	{SCOPE_POOL, "", "failover", ""},	  {SCOPE_SHARD, "", "wieght", "weight"},
+	{SCOPE_POOL, "", "sentinel", ""},	  {SCOPE_SHARD, "", "wieght", "weight"},
 };
 
 START_TEST(suggests_what_was_meant)

@@ -49,6 +49,7 @@ static struct topology *build(const struct data_path_setup *setup)
 		.leases = or_usual(setup->leases, 1000),
 		.retries = !setup->no_retries,
 		.multiget_errors = setup->fail_multiget ? MULTIGET_FAIL : MULTIGET_PARTIAL,
+		.on_down = setup->miss_when_down ? ON_DOWN_MISS : ON_DOWN_ERROR,
 		.reads = setup->reads,
 		.replica_choice = CHOICE_TURN,
 		.max_lag_bytes = setup->max_lag_bytes,

@@ -139,26 +139,30 @@ static void check_replicas(const struct checker *checker, const struct pool_spec
 /* Is a field what it is without a line in the file? */
 static bool is_standard(const struct setting *row, const void *base, const void *standards)
 {
-	size_t size = row->type == SETTING_SIZE ? sizeof(uint64_t) : sizeof(uint32_t);
+	size_t size = row->type == SETTING_SIZE	   ? sizeof(uint64_t)
+		      : row->type == SETTING_HOSTS ? sizeof(struct string_list)
+						   : sizeof(uint32_t);
 
 	return row->standard != NULL && memcmp((const char *)base + row->offset,
 					       (const char *)standards + row->offset, size) == 0;
 }
 
-/* Complain of what only Redis has, but not of a default that is spelled out. */
-static void refuse_redis(const struct checker *checker, enum setting_scope scope, const void *base,
-			 const void *standards)
+/* Complain of what only the other protocol has, but not of a default that is spelled out. */
+static void refuse_other(const struct checker *checker, bool redis, enum setting_scope scope,
+			 const void *base, const void *standards)
 {
 	size_t n;
 	const struct setting *rows = schema_settings(&n);
 
 	for (size_t i = 0; i < n; i++) {
 		const void *field = (const char *)base + rows[i].offset;
+		bool is_other = redis ? rows[i].is_memcached : rows[i].is_redis;
 
-		if (rows[i].scope == scope && rows[i].is_redis &&
+		if (rows[i].scope == scope && is_other &&
 		    field_map_find(checker->fields, field) != NULL &&
 		    !is_standard(&rows[i], base, standards))
-			checker_error(checker, field, "only with 'protocol: redis'; take it out");
+			checker_error(checker, field, "only with 'protocol: %s'; take it out",
+				      redis ? "memcached" : "redis");
 	}
 }
 
@@ -166,14 +170,16 @@ static void check_protocol(const struct checker *checker, const struct pool_spec
 {
 	struct pool_spec standard_pool = {0};
 	struct shard_spec standard_shard = {0};
+	bool redis = pool->protocol == PROTOCOL_REDIS;
 
-	if (pool->protocol != PROTOCOL_MEMCACHED)
+	/* One that is not known is told already. */
+	if (!redis && pool->protocol != PROTOCOL_MEMCACHED)
 		return;
 	schema_defaults(SCOPE_POOL, &standard_pool);
 	schema_defaults(SCOPE_SHARD, &standard_shard);
-	refuse_redis(checker, SCOPE_POOL, pool, &standard_pool);
+	refuse_other(checker, redis, SCOPE_POOL, pool, &standard_pool);
 	for (size_t i = 0; i < pool->n_shards; i++)
-		refuse_redis(checker, SCOPE_SHARD, &pool->shards[i], &standard_shard);
+		refuse_other(checker, redis, SCOPE_SHARD, &pool->shards[i], &standard_shard);
 	schema_release(SCOPE_POOL, &standard_pool);
 	schema_release(SCOPE_SHARD, &standard_shard);
 }
@@ -259,12 +265,24 @@ static bool is_whole(const struct pool_spec *pool)
 	return pool->n_shards > 0;
 }
 
+/* A client would connect to the same place twice. */
+static void check_cluster_config(const struct checker *checker, const struct pool_spec *pool)
+{
+	const struct string_list *hosts = &pool->cluster_config;
+	struct named *v = alloc_zeroed(1 + hosts->n, sizeof(v[0]));
+
+	for (size_t i = 0; i < hosts->n; i++)
+		v[i] = (struct named){canonical(hosts->v[i]), hosts->v[i], i};
+	(void)checker_differ(checker, v, hosts->n, "give each once");
+}
+
 static void check_pool(const struct checker *checker, const struct pool_spec *pool)
 {
 	check_hash(checker, pool);
 	check_memory(checker, &pool->settings.request, pool->settings.request);
 	check_memory(checker, &pool->settings.output, pool->settings.output);
 	check_protocol(checker, pool);
+	check_cluster_config(checker, pool);
 	check_replicas(checker, pool);
 	bool all_differ = check_shard_names(checker, pool);
 	if (all_differ && is_whole(pool))

@@ -115,6 +115,9 @@ static void read_texts(struct reader *reader, const struct tree_node *node,
 		read_scalar(reader, item, setting, base);
 		if (list->n > before)
 			remember(reader->fields, list->v[before], item);
+		else if (setting->zero != NULL && item->kind == TREE_SCALAR &&
+			 strcmp(item->text, setting->zero) == 0)
+			refuse(reader, item, "it stands for the whole list; take it out");
 	}
 }
 
@@ -187,7 +190,8 @@ static void read_setting(struct reader *reader, const struct tree_node *node,
 			 const struct setting *setting, void *base)
 {
 	bool gathers = setting->type == SETTING_POOLS || setting->type == SETTING_LIST ||
-		       setting->type == SETTING_ADDRESSES || setting->type == SETTING_TEXTS;
+		       setting->type == SETTING_ADDRESSES || setting->type == SETTING_HOSTS ||
+		       setting->type == SETTING_TEXTS;
 
 	if (gathers && node->key != NULL && tree_get(node->parent, node->key) != node)
 		return;
@@ -200,6 +204,7 @@ static void read_setting(struct reader *reader, const struct tree_node *node,
 		read_list(reader, node, setting, base);
 		break;
 	case SETTING_ADDRESSES:
+	case SETTING_HOSTS:
 	case SETTING_TEXTS:
 		read_texts(reader, node, setting, base);
 		break;

@@ -341,7 +341,8 @@ int control_run(const struct config *config, struct error *error)
 	struct control control = {.config = config};
 	int result = -1;
 
-	control.topology = topology_build(config->pools, config->n_pools, 1, error);
+	control.topology =
+		topology_build(config->pools, config->n_pools, (uint64_t)time(NULL), error);
 	if (control.topology == NULL)
 		return -1;
 	control.n_workers = config->workers > 0 ? (uint16_t)config->workers : available_cores();

@@ -168,6 +168,7 @@ static void release_field(const struct setting *setting, void *base)
 		*(char **)field = NULL;
 		break;
 	case SETTING_ADDRESSES:
+	case SETTING_HOSTS:
 	case SETTING_TEXTS:
 		release_texts(field);
 		break;

@@ -40,6 +40,7 @@ enum setting_type {
 	SETTING_TAG,	   /* char *, owned; two ASCII characters */
 	SETTING_ADDRESS,   /* char *, owned; HOST:PORT or unix:PATH */
 	SETTING_ADDRESSES, /* struct string_list, owned: one address or a list */
+	SETTING_HOSTS,	   /* struct string_list, owned: one HOST:PORT or a list; `zero`: none */
 	SETTING_TEXTS,	   /* struct string_list, owned: one text or a list */
 	SETTING_KEYS,	   /* int[3]: first, last and step of a command's keys */
 	SETTING_LIST,	   /* a pointer to structs, owned: a list of maps */
@@ -68,6 +69,7 @@ struct setting {
 	bool is_required;
 	bool is_secret;	      /* no message may repeat its value */
 	bool is_redis;	      /* means something to the protocol redis alone */
+	bool is_memcached;    /* likewise */
 	const char *standard; /* the default, as text; NULL: none */
 	const char *example;  /* for one without a default */
 	const char *help;     /* what it does, as sentences */
@@ -97,7 +99,7 @@ const char *schema_prefix(enum setting_scope scope);
 void schema_defaults(enum setting_scope scope, void *base);
 
 /*
- * Read `text` as the row's type to its field in *base; of a SETTING_ADDRESSES or SETTING_TEXTS it
+ * Read `text` as the row's type to its field in *base; of SETTING_ADDRESSES, _HOSTS and _TEXTS it
  * is one more item; of SETTING_KEYS all three numbers with blanks or commas between. 0, or -1 with "what is wrong; what is expected" in `error` and the field untouched.
  */
 NODISCARD int schema_parse(const struct setting *setting, const char *text, void *base,

@@ -87,6 +87,13 @@ static const char *multiget_word(size_t i)
 	return i < ARRAY_LEN(words) ? words[i] : NULL;
 }
 
+static const char *down_word(size_t i)
+{
+	static const char *const words[] = {"error", "miss"};
+
+	return i < ARRAY_LEN(words) ? words[i] : NULL;
+}
+
 static const char *distribution_word(size_t i)
 {
 	return i < DIST_COUNT ? dist_name((enum dist_kind)i) : NULL;
@@ -212,6 +219,18 @@ static const struct setting settings[] = {
 	 .word = multiget_word, .standard = "partial",
 	 .help = "What a dead shard means in a multi-get: an error or a miss for its keys alone "
 		 "(partial), or one error for all (fail)."},
+	{OF_POOL(settings.on_down), .path = "failover.on_down", .type = SETTING_WORD,
+	 .word = down_word, .standard = "error", .is_memcached = true,
+	 .help = "What clients are told of keys whose node is down or gives no answer in time: an "
+		 "error, or, to get, gat, touch, incr and decr, that the key is not there (miss), "
+		 "whatever multiget_errors says. What stores or deletes always fails: a cache "
+		 "that seemed to take it would be stale."},
+	{OF_POOL(cluster_config), .path = "cluster_config", .type = SETTING_HOSTS, .zero = "nodes",
+	 .standard = "nodes", .is_memcached = true,
+	 .help = "What 'config get cluster', ElastiCache's auto discovery, tells clients to "
+		 "connect "
+		 "to: "
+		 "the pool's nodes, or the proxies listed here. Sockets of unix: are left out."},
 	{OF_POOL(settings.reads), .path = "reads", .type = SETTING_WORD, .word = reads_word,
 	 .standard = "primary", .is_redis = true,
 	 .help = "Where commands that only read may go: to the shard's primary, to a replica and "

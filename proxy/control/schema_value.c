@@ -76,6 +76,9 @@ void schema_expects(const struct setting *setting, struct text *out)
 	case SETTING_ADDRESSES:
 		text_puts(out, "HOST:PORT or unix:PATH, or a list of them");
 		break;
+	case SETTING_HOSTS:
+		text_printf(out, "%s, HOST:PORT, or a list of HOST:PORT", setting->zero);
+		break;
 	case SETTING_TEXTS:
 		text_printf(out, "a text of %llu to %llu bytes, or a list of them",
 			    (unsigned long long)setting->min, (unsigned long long)setting->max);
@@ -179,14 +182,32 @@ static int parse_address(const char *text, char **field, struct error *error)
 	return 0;
 }
 
+/* An address that other machines can be told. */
+static int parse_host(const struct setting *setting, const char *text, char **field,
+		      struct error *error)
+{
+	struct address address;
+
+	if (address_parse(text, 0, &address, error) != 0 || address.is_unix ||
+	    strchr(address.host, '*') != NULL)
+		return refuse(setting, text, NULL, error);
+	*field = alloc_string(text);
+	return 0;
+}
+
 /* One more address or text of a list. */
 static int add_item(const struct setting *setting, const char *text, struct string_list *list,
 		    struct error *error)
 {
 	char *copy = NULL;
-	int result = setting->type == SETTING_ADDRESSES ? parse_address(text, &copy, error)
-							: parse_text(setting, text, &copy, error);
+	int result;
 
+	if (setting->type == SETTING_ADDRESSES)
+		result = parse_address(text, &copy, error);
+	else if (setting->type == SETTING_HOSTS)
+		result = parse_host(setting, text, &copy, error);
+	else
+		result = parse_text(setting, text, &copy, error);
 	if (result != 0)
 		return -1;
 	list->v = alloc_resize(list->v, (list->n + 1) * sizeof(list->v[0]));
@@ -242,6 +263,10 @@ int schema_parse(const struct setting *setting, const char *text, void *base, st
 		return parse_text(setting, text, field, error);
 	case SETTING_ADDRESS:
 		return parse_address(text, field, error);
+	case SETTING_HOSTS:
+		if (strcmp(text, setting->zero) == 0)
+			return 0;
+		return add_item(setting, text, field, error);
 	case SETTING_ADDRESSES:
 	case SETTING_TEXTS:
 		return add_item(setting, text, field, error);

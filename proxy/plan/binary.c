@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/connset.h"
+#include "plan/miss.h"
 #include "plan/part.h"
 
 /* ------------------------------------------------------------------ packets of the proxy's own */
@@ -75,7 +76,33 @@ static void append_end(struct request *request, struct span line)
 		append_packet(request, status, span_of(""), text);
 }
 
-/* A reply of text lines, as packets. */
+/* The header again with the opcode that its client sent. */
+static void restore_opcode(struct request *request, struct chain *reply)
+{
+	struct chunk_pool *chunks = &request->engine->chunks;
+	char header[MCB_HEADER];
+	struct chain rest = {0};
+
+	memcpy(header, chain_head(reply).p, MCB_HEADER);
+	header[1] = (char)request->opcode;
+	chain_consume(chunks, reply, MCB_HEADER);
+	chain_move(chunks, &rest, reply);
+	chain_copy(chunks, reply, span_make(header, MCB_HEADER));
+	chain_move(chunks, reply, &rest);
+}
+
+/* A node's packet that stands for those of all nodes. */
+static void take_packet(struct request *request)
+{
+	struct mcb_header header = mcb_header_read(chain_head(&request->reply).p);
+
+	if (is_unsaid(request, header.status))
+		chain_clear(&request->engine->chunks, &request->reply);
+	else
+		restore_opcode(request, &request->reply);
+}
+
+/* A reply of text lines, as packets; it may be one already. */
 static void convert(struct request *request)
 {
 	struct chunk_pool *chunks = &request->engine->chunks;
@@ -83,6 +110,10 @@ static void convert(struct request *request)
 
 	if (chain_is_empty(&request->reply))
 		return;
+	if ((uint8_t)chain_head(&request->reply).p[0] == MCB_RESPONSE) {
+		take_packet(request);
+		return;
+	}
 	chain_move(chunks, &lines, &request->reply);
 	if (lines.head != lines.tail)
 		chain_detach(chunks, &lines);
@@ -114,21 +145,6 @@ void binary_begin(struct request *request, const char *header)
 }
 
 /* ------------------------------------------------------------------ commands with a key */
-
-/* The header again with the opcode that its client sent. */
-static void restore_opcode(struct request *request, struct chain *reply)
-{
-	struct chunk_pool *chunks = &request->engine->chunks;
-	char header[MCB_HEADER];
-	struct chain rest = {0};
-
-	memcpy(header, chain_head(reply).p, MCB_HEADER);
-	header[1] = (char)request->opcode;
-	chain_consume(chunks, reply, MCB_HEADER);
-	chain_move(chunks, &rest, reply);
-	chain_copy(chunks, reply, span_make(header, MCB_HEADER));
-	chain_move(chunks, reply, &rest);
-}
 
 static void take_reply(struct request *request, struct call *call)
 {
@@ -165,6 +181,11 @@ static void binary_done(struct call *call, enum call_result result)
 	}
 	if (plan_retry(call, result))
 		return;
+	if (miss_instead(call)) {
+		call_fini(engine, call);
+		request_finish_line(request, span_of("NOT_FOUND"), false);
+		return;
+	}
 	request->broken = call->pieces_taken;
 	call_fini(engine, call);
 	request_fail(request, call_failure_text(engine, call, result, text));
@@ -216,4 +237,10 @@ void binary_start(struct request *request, const struct command_bytes *command,
 	call->on_piece = binary_piece;
 	plan_choose(call, shard);
 	connset_send(request->engine, request->client_id, call);
+}
+
+void binary_start_all(struct request *request, const struct command_bytes *command)
+{
+	take_bytes(request, command);
+	fanout_all_start(request);
 }

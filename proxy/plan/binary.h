@@ -20,6 +20,9 @@ void binary_begin(struct request *request, const char *header);
 void binary_start(struct request *request, const struct command_bytes *command,
 		  const struct shard *shard);
 
+/* Send a command without a key to every shard. */
+void binary_start_all(struct request *request, const struct command_bytes *command);
+
 /* Append a packet to its reply, which is then one of packets. */
 void binary_reply(struct request *request, enum mcb_status status, struct span value);
 

@@ -5,6 +5,7 @@
 #include "plan/merge_arrays.h"
 #include "plan/merge_info.h"
 #include "plan/merge_stats.h"
+#include "plan/miss.h"
 #include "plan/part.h"
 
 #define END_LINE "END\r\n"
@@ -201,11 +202,13 @@ static bool may_stand(struct request *request, enum stands stands)
 
 static void check_part(struct request *request, struct call *part)
 {
-	if (part->result != CALL_REPLY)
-		return;
-	part_drop_attributes(request, part);
-	if (!part->is_error && !merges[request->command->merge].fits(request, part))
-		part->result = CALL_GARBAGE;
+	if (likely(part->result == CALL_REPLY)) {
+		part_drop_attributes(request, part);
+		if (!part->is_error && !merges[request->command->merge].fits(request, part))
+			part->result = CALL_GARBAGE;
+	}
+	if (unlikely(part->result != CALL_REPLY) && miss_instead(part))
+		part->result = CALL_REPLY;
 }
 
 void merge(struct request *request)

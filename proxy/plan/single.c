@@ -1,6 +1,7 @@
 #include "core/connset.h"
 #include "core/reads.h"
 #include "core/retry.h"
+#include "plan/miss.h"
 #include "plan/plan.h"
 #include "plan/script.h"
 #include "plan/transaction.h"
@@ -93,6 +94,21 @@ void plan_count_hits(struct request *request, const struct call *call)
 		stat_add(&stats->misses, call->n_keys - call->values);
 }
 
+/* The call's reply is the request's. */
+static void take_reply(struct request *request, struct call *call)
+{
+	struct engine *engine = request->engine;
+
+	if (unlikely(call->barrier))
+		chain_drop_tail(&engine->chunks, &call->reply, strlen(MC_REPLY_BARRIER));
+	chain_move(&engine->chunks, &request->reply, &call->reply);
+	request->is_error = call->is_error;
+	if ((request->command->flags & CMD_HITS) && !call->is_error)
+		plan_count_hits(request, call);
+	chain_clear(&engine->chunks, &call->bytes);
+	request_finish(request);
+}
+
 static void single_done(struct call *call, enum call_result result)
 {
 	struct request *request = call->request;
@@ -104,18 +120,15 @@ static void single_done(struct call *call, enum call_result result)
 	if (unlikely(call->is_error && (request->command->flags & CMD_SCRIPT)) && script_cure(call))
 		return;
 	if (likely(result == CALL_REPLY)) {
-		if (unlikely(call->barrier))
-			chain_drop_tail(&engine->chunks, &call->reply, strlen(MC_REPLY_BARRIER));
-		chain_move(&engine->chunks, &request->reply, &call->reply);
-		request->is_error = call->is_error;
-		if ((request->command->flags & CMD_HITS) && !call->is_error)
-			plan_count_hits(request, call);
-		chain_clear(&engine->chunks, &call->bytes);
-		request_finish(request);
+		take_reply(request, call);
 		return;
 	}
 	if (plan_retry(call, result))
 		return;
+	if (miss_instead(call)) {
+		take_reply(request, call);
+		return;
+	}
 	request->broken = call->pieces_taken;
 	call_fini(engine, call);
 	request_fail(request, call_failure_text(engine, call, result, text));
@@ -139,6 +152,8 @@ void single_start(struct request *request, const struct shard *shard, uint32_t n
 	call->reads = (request->command->flags & CMD_READ) && !request->writes;
 	call->shard = shard;
 	plan_choose(call, shard);
+	if (unlikely(request->pool->settings.on_down == ON_DOWN_MISS))
+		miss_prepare(call);
 	call->lease = plan_lease(request, shard);
 	call->done = single_done;
 	call->on_piece = single_piece;

@@ -155,6 +155,7 @@ static enum parse_result take_body(struct span in, const struct parse_limits *li
 	list_parts(out, header);
 	if (is_large && is_sasl)
 		return refuse(out, error_arguments);
+	out->drops_key = is_large && opcodes[header->opcode].loud == MCB_SET;
 	if (is_large)
 		return answer(out, error_large, len, value);
 	out->len = (uint32_t)len;

@@ -183,6 +183,12 @@ static const char *check_meta_set(struct line *line)
 	return mc_meta_check_set(line->p, line->out, &line->body);
 }
 
+/* Nobody but the proxy may set what it tells. */
+static const char *check_config(struct line *line)
+{
+	return span_equal_str(word(line, 1), "get") ? NULL : error_unknown;
+}
+
 static const struct {
 	uint32_t min, max; /* words */
 	const char *(*check)(struct line *line);
@@ -319,6 +325,7 @@ static enum parse_result take_body(struct parse_state *state, struct span in,
 
 	if (line->body > limits->request) {
 		out->swallow = (uint64_t)line->body + 2;
+		out->drops_key = out->command->id == MC_SET || out->command->id == MC_META_SET;
 		return finish(state, out, out->line_len, error_large);
 	}
 	if (in.len < len) {

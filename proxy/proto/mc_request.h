@@ -32,7 +32,8 @@ enum mc_command_id {
  * memcached keeps quiet about what it finds wrong after it has seen noreply. A gat without keys
  * is answered so as well, with "END".
  * PARSE_BAD: what memcached closes the connection for; error is "" when it says nothing.
- * `limits->request` bounds the value: over it "SERVER_ERROR object too large for cache".
+ * `limits->request` bounds the value: over it "SERVER_ERROR object too large for cache", and
+ * out->drops_key for a set, and an ms of any mode, since memcached removes the old value then.
  * Any split of the same bytes gives the same answer, but for a line over MC_LINE_MAX bytes that
  * is no multi-get: as with memcached it is PARSE_BAD unless its end is there when first seen.
  * Numbers are what strtol takes, as for memcached; but a data block's length is refused unless

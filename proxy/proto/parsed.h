@@ -73,6 +73,8 @@ struct parsed {
 	bool barrier;		       /* meta: q: whether a reply comes only the node knows */
 	bool key_encoded;    /* meta: b: the key is routed by what its base64 stands for */
 	bool writes;	     /* meta: a flag changes the item, though the row says it reads */
+	bool drops_key;	     /* memcached, with `error`: a set that is refused. What the
+	                                  key has must go, lest it be read as what was set */
 	bool inlined;	     /* RESP: an inline command: it must be rewritten to be sent */
 	const char *error;   /* a reply line without its line end, or NULL. With PARSE_DONE
 	                                  the command is answered with it and the connection stays */

@@ -1,12 +1,12 @@
 #include "route/dist.h"
 
-#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
 #include "route/arcs.h"
+#include "route/endpoint.h"
 #include "route/jump.h"
 #include "route/ketama.h"
 #include "route/rendezvous.h"
@@ -87,13 +87,6 @@ static int label_libmemcached(const char *host, uint16_t port, char out[DIST_LAB
 	return snprintf(out, DIST_LABEL_MAX + 1, "%s:%u", host, port);
 }
 
-static bool is_ip(const char *host)
-{
-	unsigned char ip[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, host, ip) == 1 || inet_pton(AF_INET6, host, ip) == 1;
-}
-
 /* What a placeholder at the beginning of `at` stands for, and its length; 0: it is none. */
 static size_t placeholder(const char *at, const char *host, const char *port, const char **value)
 {
@@ -137,8 +130,8 @@ static int label_java(const char *node_string, const char *host, uint16_t port,
 	static const char java[] = "{host}/{ip}:{port}";
 
 	if (node_string == NULL || strcmp(node_string, java) == 0)
-		node_string = is_ip(host) ? "{ip}:{port}" : java;
-	if (!is_ip(host) && strstr(node_string, "{ip}") != NULL)
+		node_string = address_host_is_ip(host) ? "{ip}:{port}" : java;
+	if (!address_host_is_ip(host) && strstr(node_string, "{ip}") != NULL)
 		return -1;
 	return label_from(node_string, host, port, out);
 }

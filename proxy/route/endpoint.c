@@ -1,5 +1,6 @@
 #include "route/endpoint.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,13 @@ int address_parse(const char *text, uint16_t default_port, struct address *out, 
 				 text);
 	memcpy(out->host, host.p, host.len);
 	return parse_port(text, rest, default_port, out, error);
+}
+
+bool address_host_is_ip(const char *host)
+{
+	unsigned char ip[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, host, ip) == 1 || inet_pton(AF_INET6, host, ip) == 1;
 }
 
 void address_format(const struct address *address, char *out)

@@ -31,6 +31,9 @@ NODISCARD int address_parse(const char *text, uint16_t default_port, struct addr
 #define ADDRESS_TEXT_MAX (ADDRESS_HOST_MAX + 16)
 void address_format(const struct address *address, char *out);
 
+/* Is it an IPv4 or IPv6 address, and so no name? */
+bool address_host_is_ip(const char *host);
+
 struct endpoint {
 	uint16_t id; /* index into topology->endpoints and into each worker's connsets */
 	uint16_t pool, shard;

@@ -14,6 +14,9 @@
 enum pool_protocol { PROTOCOL_MEMCACHED, PROTOCOL_REDIS };
 enum multiget_errors { MULTIGET_PARTIAL, MULTIGET_FAIL };
 
+/* What a client of a memcached node that gives no answer is told. */
+enum on_down { ON_DOWN_ERROR, ON_DOWN_MISS };
+
 /* Where a read may go. */
 enum reads { READS_PRIMARY, READS_PREFER_REPLICA, READS_REPLICA, READS_UNSET };
 
@@ -84,6 +87,7 @@ struct pool_settings {
 	uint32_t connections; /* to each endpoint from each worker */
 	uint32_t retries;
 	int multiget_errors; /* enum multiget_errors */
+	int on_down;	     /* enum on_down */
 	uint32_t leases;     /* connections to each endpoint that clients of one worker may hold for
 			    transactions and blocking commands */
 	int reads;	     /* enum reads */
@@ -105,6 +109,7 @@ struct pool_spec {
 	char *node_string;	  /* or NULL */
 	struct shard_spec *shards;
 	size_t n_shards;
+	struct string_list cluster_config;   /* HOST:PORT told to clients; none: the nodes */
 	char *zone;			     /* of this proxy, or NULL */
 	struct user_spec credentials;	     /* towards the nodes: name and password alone */
 	struct secret_spec clients_password; /* asked of clients: the user "default" */

@@ -253,7 +253,9 @@ static int fill_pool(struct pool *pool, struct topology *topology, const struct 
 	    refuse_twins(pool, name_cmp, "name", error) != 0 ||
 	    refuse_twins(pool, label_cmp, "ring label", error) != 0)
 		return -1;
-	return fill_dist(pool, error);
+	if (fill_dist(pool, error) != 0)
+		return -1;
+	return cluster_config_fill(pool, &spec->cluster_config, topology->version, error);
 }
 
 static void free_list(struct string_list *list)
@@ -298,6 +300,7 @@ static void topology_free(struct topology *topology)
 		free(pool->shards);
 		free_settings(pool);
 		dist_free(pool->dist);
+		free(pool->cluster.payload);
 	}
 	free(topology->pools);
 	free(topology->endpoints);

@@ -2,7 +2,7 @@
  * topology.h - the immutable snapshot that workers route by: pools -> shards -> endpoints.
  *
  * Made by topology_build() on the control thread, shared by all workers, freed with its last
- * reference. Layer: route. Includes: dist, endpoint, spec.
+ * reference. Layer: route. Includes: cluster_config, dist, endpoint, spec.
  */
 #ifndef ROUTE_TOPOLOGY_H
 #define ROUTE_TOPOLOGY_H
@@ -13,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "route/cluster_config.h"
 #include "route/dist.h"
 #include "route/endpoint.h"
 #include "route/spec.h"
@@ -64,12 +65,13 @@ struct pool {
 	size_t n_policies;
 	struct command_spec *commands; /* that the table of commands has not */
 	size_t n_commands;
-	bool reads_replicas; /* some read of it may go to a replica */
+	bool reads_replicas;	       /* some read of it may go to a replica */
+	struct cluster_config cluster; /* told to clients that look for its nodes */
 	struct pool_settings settings;
 };
 
 struct topology {
-	uint64_t version;
+	uint64_t version; /* greater than that of any before it: clients compare them */
 	_Atomic uint32_t refs;
 	struct pool *pools;
 	uint16_t n_pools;

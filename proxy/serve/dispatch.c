@@ -151,12 +151,15 @@ static void start_split(struct client *client, struct request *request,
 		}
 		keys.count = (p->args->n - keys.first) / keys.step;
 	}
-	if (keys.count == 1)
-		start_single(request, command,
-			     route_key(request->pool, parsed_arg(p, command->start, keys.first),
-				       request->engine->digest, &request->engine->rng));
-	else
+	if (keys.count != 1) {
 		fanout_start(request, command, &keys);
+		return;
+	}
+	struct span key = parsed_arg(p, command->start, keys.first);
+	if (unlikely(key.len == CLUSTER_CONFIG_KEY_LEN) && local_answers_key(request, key))
+		return;
+	start_single(request, command,
+		     route_key(request->pool, key, request->engine->digest, &request->engine->rng));
 }
 
 static void start_any(struct client *client, struct request *request,
@@ -368,7 +371,10 @@ static void dispatch_mc(struct client *client, const struct command_bytes *comma
 
 	request->quiet = p->noreply;
 	if (unlikely(p->error != NULL)) {
-		reject(request, span_of(p->error));
+		if (p->drops_key)
+			reject_set(request, command);
+		else
+			reject(request, span_of(p->error));
 	} else if (likely(p->command->split == SPLIT_NONE)) {
 		char buf[MC_META_KEY_MAX];
 		struct span key = mc_meta_key(p, command->start, buf);

@@ -18,12 +18,42 @@ void dispatch_binary_begin(struct client *client)
 	client->session.kind.binary = 1;
 }
 
+static bool is_cluster(const struct request *request, struct span key, const char *name)
+{
+	return request->pool->cluster.payload != NULL && span_equal_str(key, name);
+}
+
+/* What ElastiCache's clients ask, in this form or as a get of an old node's key: flags, and the
+ * nodes as a value. */
+static void reply_cluster_config(struct request *request, struct span key)
+{
+	const struct cluster_config *cluster = &request->pool->cluster;
+	const struct mcb_header header = {
+		.magic = MCB_RESPONSE,
+		.opcode = request->opcode,
+		.opaque = request->opaque,
+		.cas = cluster->version,
+	};
+
+	request->convert = NULL;
+	mcb_packet(&request->engine->chunks, &request->reply, header, span_make("\0\0\0\0", 4), key,
+		   span_make(cluster->payload, cluster->len));
+	request_finish(request);
+}
+
 static void act_keyed(struct client *client, struct request *request,
 		      const struct command_bytes *command)
 {
 	struct span key = parsed_arg(command->parsed, command->start, MCB_ARG_KEY);
 
 	(void)client;
+	if (unlikely(key.len == CLUSTER_CONFIG_KEY_LEN) && (request->command->flags & CMD_READ) &&
+	    is_cluster(request, key, CLUSTER_CONFIG_KEY)) {
+		bool with_key = mcb_opcode(request->opcode)->loud == MCB_GETK;
+
+		reply_cluster_config(request, with_key ? key : span_of(""));
+		return;
+	}
 	binary_start(request, command,
 		     route_key(request->pool, key, request->engine->digest, &request->engine->rng));
 }
@@ -54,17 +84,8 @@ static void act_line(struct client *client, struct request *request, const char 
 static void act_flush(struct client *client, struct request *request,
 		      const struct command_bytes *command)
 {
-	struct span extras = parsed_arg(command->parsed, command->start, MCB_ARG_EXTRAS);
-	char line[LINE_MAX_BYTES] = "flush_all\r\n";
-
-	if (extras.len == 4) {
-		const unsigned char *p = (const unsigned char *)extras.p;
-
-		snprintf(line, sizeof(line), "flush_all %lu\r\n",
-			 (unsigned long)p[0] << 24 | (unsigned long)p[1] << 16 |
-				 (unsigned long)p[2] << 8 | p[3]);
-	}
-	act_line(client, request, line);
+	(void)client;
+	binary_start_all(request, command);
 }
 
 /* What it asks for are words of a text line: no byte of it may end that line, or begin another. */
@@ -120,6 +141,18 @@ static void act_quit(struct client *client, struct request *request,
 	request_finish(request);
 }
 
+static void act_config(struct client *client, struct request *request,
+		       const struct command_bytes *command)
+{
+	struct span key = parsed_arg(command->parsed, command->start, MCB_ARG_KEY);
+
+	(void)client;
+	if (is_cluster(request, key, "cluster"))
+		reply_cluster_config(request, span_of(""));
+	else
+		request_finish_line(request, span_of("NOT_FOUND"), false);
+}
+
 static void act_unknown(struct client *client, struct request *request,
 			const struct command_bytes *command)
 {
@@ -131,7 +164,7 @@ static void act_unknown(struct client *client, struct request *request,
 static const act acts[] = {
 	[MCB_ACT_NONE] = act_unknown, [MCB_ACT_KEYED] = act_keyed,  [MCB_ACT_FLUSH] = act_flush,
 	[MCB_ACT_STAT] = act_stat,    [MCB_ACT_NOOP] = act_noop,    [MCB_ACT_VERSION] = act_version,
-	[MCB_ACT_QUIT] = act_quit,    [MCB_ACT_SASL] = act_unknown, [MCB_ACT_CONFIG] = act_unknown,
+	[MCB_ACT_QUIT] = act_quit,    [MCB_ACT_SASL] = act_unknown, [MCB_ACT_CONFIG] = act_config,
 };
 
 void dispatch_binary(struct client *client, const struct command_bytes *command,
@@ -141,7 +174,9 @@ void dispatch_binary(struct client *client, const struct command_bytes *command,
 	struct request *request = dispatch_request(client, p->command, events);
 
 	binary_begin(request, command->start);
-	if (unlikely(p->error != NULL))
+	if (unlikely(p->error != NULL && p->drops_key))
+		reject_set(request, command);
+	else if (unlikely(p->error != NULL))
 		reject(request, span_of(p->error));
 	else
 		acts[mcb_opcode(request->opcode)->action](client, request, command);

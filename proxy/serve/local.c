@@ -213,10 +213,9 @@ static const struct local resp_locals[] = {
 };
 
 static const struct local mc_locals[] = {
-	{"version", mc_version, false},
-	{"verbosity", mc_verbosity, false},
-	{"quit", mc_quit, false},
-	{"mn", mc_noop, false},
+	{"version", mc_version, false},	  {"verbosity", mc_verbosity, false},
+	{"quit", mc_quit, false},	  {"mn", mc_noop, false},
+	{"config", reply_cluster, false},
 };
 
 /* The row's name, or that of the container which it is a subcommand of. */

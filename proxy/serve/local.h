@@ -15,4 +15,8 @@ void local_run(struct client *client, struct request *request, const struct comm
 NODISCARD bool local_answers(struct client *client, struct request *request,
 			     const struct command_bytes *command);
 
+/* Answer get or gets of the one key under which ElastiCache's older nodes tell what `config get
+ * cluster` does: true if it was that. local_cluster.c. */
+NODISCARD bool local_answers_key(struct request *request, struct span key);
+
 #endif

@@ -42,6 +42,10 @@ void reply_reads(struct client *client, struct request *request,
 void reply_config(struct client *client, struct request *request,
 		  const struct command_bytes *command);
 
+/* memcached's config get, as ElastiCache's nodes answer it: local_cluster.c. */
+void reply_cluster(struct client *client, struct request *request,
+		   const struct command_bytes *command);
+
 /* CLIENT LIST and CLIENT KILL, over all workers: local_census.c. */
 void reply_client_list(struct client *client, struct request *request,
 		       const struct command_bytes *command);

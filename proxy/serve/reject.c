@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "plan/drop.h"
 #include "plan/transaction.h"
 
 #define ECHO_MAX 128 /* bytes of a client's own words in an error, as redis-server's */
@@ -14,6 +15,18 @@ void reject(struct request *request, struct span line)
 	stat_add(&request->engine->stats->counter[STAT_COMMANDS_INVALID], 1);
 	transaction_spoil(request->session);
 	request_finish_line(request, line, true);
+}
+
+void reject_set(struct request *request, const struct command_bytes *command)
+{
+	const struct parsed *p = command->parsed;
+	struct chunk_pool *chunks = &request->engine->chunks;
+
+	stat_add(&request->engine->stats->counter[STAT_COMMANDS_INVALID], 1);
+	chain_copy(chunks, &request->reply, span_of(p->error));
+	chain_append(chunks, &request->reply, NULL, span_of("\r\n"));
+	request->is_error = true;
+	drop_start(request, command);
 }
 
 /* A client's words, as far as they go into an error line. */

@@ -13,6 +13,9 @@
 /* Answer with an error that the client's own command earned; the line has no line end. */
 void reject(struct request *request, struct span line);
 
+/* The same for a memcached set or ms whose old value must go first: parsed.drops_key. */
+void reject_set(struct request *request, const struct command_bytes *command);
+
 /* The table has no such command; a container has no such subcommand, or got none. */
 void reject_unknown(struct request *request, const struct command_bytes *command);
 void reject_subcommand(struct request *request, const struct command_bytes *command);

@@ -2,6 +2,7 @@
 
 #include "proto/mc_meta.h"
 #include "serve/dispatch_binary.h"
+#include "serve/login.h"
 #include "serve/reject.h"
 
 /* To the shard of its key, which most commands go to. */
@@ -22,7 +23,9 @@ static void dispatch_text(struct client *client, const struct command_bytes *com
 	struct request *request = dispatch_request(client, p->command, events);
 
 	request->quiet = p->noreply;
-	if (unlikely(p->error != NULL && p->drops_key))
+	if (unlikely(client->session.needs_auth))
+		login_text(client, request, command);
+	else if (unlikely(p->error != NULL && p->drops_key))
 		reject_set(request, command);
 	else if (likely(p->error == NULL && p->command->split == SPLIT_NONE))
 		start_keyed(request, command);

@@ -98,6 +98,7 @@ static const struct {
 
 START_TEST(asks_the_same_in_binary)
 {
+	const struct conn_kind binary = {.resp = 2, .binary = 1};
 	struct chain bytes = {0};
 	char out[256];
 
@@ -105,7 +106,7 @@ START_TEST(asks_the_same_in_binary)
 	struct pool pool = *dp.pool;
 	pool.node_user = (char *)(uintptr_t)packets[_i].user;
 	pool.node_password = (char *)(uintptr_t)packets[_i].password;
-	ck_assert_uint_eq(handshake_write_binary(&dp.engine, &pool, &bytes), packets[_i].replies);
+	ck_assert_uint_eq(handshake_write(&dp.engine, &pool, binary, &bytes), packets[_i].replies);
 	ck_assert_uint_eq(bytes.bytes, packets[_i].bytes.len);
 	chain_peek(&bytes, out, sizeof(out));
 	ck_assert_mem_eq(out, packets[_i].bytes.p, packets[_i].bytes.len);

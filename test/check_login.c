@@ -132,13 +132,6 @@ END_TEST
 
 /* ------------------------------------------------------------------ SASL */
 
-static void on_finished(struct request *request)
-{
-	ck_assert(request->finished);
-}
-
-static const struct request_events events = {.on_finished = on_finished};
-
 /* A packet of a client's; the caller clears the chain. */
 static struct span packet(uint8_t opcode, const char *key, struct span value, char out[256])
 {
@@ -156,39 +149,22 @@ static struct span packet(uint8_t opcode, const char *key, struct span value, ch
 	return span_make(out, MCB_HEADER + header.body);
 }
 
-static enum parse_result parse(struct span in, struct parsed *parsed)
-{
-	const struct parse_limits limits = {client()->session.needs_auth, 1 << 20};
-	struct parse_state state = {0};
-
-	return mcb_request_parse(&state, in, &limits, &dp.engine.args, parsed);
-}
-
-/* What login_sasl() says to it. */
+/* Send it, and look at the one packet that answers it. */
 static void ask(uint8_t opcode, const char *key, struct span value, enum mcb_status status,
 		const char *text)
 {
-	struct request_list list = TAILQ_HEAD_INITIALIZER(list);
-	char bytes[256], answer[256];
-	struct parsed parsed;
+	char bytes[256];
 
-	struct span in = packet(opcode, key, value, bytes);
-	ck_assert_int_eq(parse(in, &parsed), PARSE_DONE);
-	ck_assert_ptr_null(parsed.error);
-	struct request *request = request_new(&dp.engine, dp.pool, NULL, &list);
-	request->events = &events;
-	login_sasl(client(), request, &(struct command_bytes){&parsed, NULL, in.p});
-	size_t n = chain_peek(&request->reply, answer, sizeof(answer));
-	struct mcb_header header = mcb_header_read(answer);
+	say_bytes(dp.client, packet(opcode, key, value, bytes));
+	struct span got = fake_got(dp.client);
+	ck_assert_uint_ge(got.len, MCB_HEADER);
+	struct mcb_header header = mcb_header_read(got.p);
 	ck_assert_uint_eq(header.magic, MCB_RESPONSE);
 	ck_assert_uint_eq(header.opcode, opcode);
 	ck_assert_uint_eq(header.opaque, 0x01020304);
 	ck_assert_uint_eq(header.status, status);
-	ck_assert(span_equal_str(span_make(answer + MCB_HEADER, n - MCB_HEADER), text));
-	ck_assert_int_eq(request->is_error,
-			 mcb_is_error(span_make(answer, n)) && status != MCB_AUTH_CONTINUE);
-	TAILQ_REMOVE(&list, request, order);
-	request_free(request);
+	ck_assert(span_equal_str(span_skip(got, MCB_HEADER), text));
+	fake_take(dp.client, got.len);
 }
 
 #define IN     "Authenticated"
@@ -296,25 +272,40 @@ END_TEST
 START_TEST(a_stranger_may_ask_for_the_version_alone)
 {
 	char bytes[256];
-	struct parsed parsed;
 
 	serve(PROTOCOL_MEMCACHED, ARRAY_LEN(users));
 	for (int opcode = 0; opcode < 256; opcode++) {
-		struct span in = packet((uint8_t)opcode, "", NO_ONE, bytes);
-		enum parse_result result = parse(in, &parsed);
+		const struct mcb_header header = {.magic = MCB_REQUEST,
+						  .opcode = (uint8_t)opcode,
+						  .key = 1,
+						  .body = 1000};
 
-		if (opcode == MCB_VERSION || opcode == MCB_SASL_LIST) {
-			ck_assert_int_eq(result, PARSE_DONE);
+		if (mcb_opcode((uint8_t)opcode)->action == MCB_ACT_SASL || opcode == MCB_VERSION)
 			continue;
-		}
-		ck_assert_int_eq(result, PARSE_BAD);
-		if (opcode != MCB_SASL_AUTH && opcode != MCB_SASL_STEP)
-			ck_assert_str_eq(parsed.error, "CLIENT_ERROR unauthenticated");
+		dp.client = data_path_client(&dp);
+		ask(MCB_VERSION, "", NO_ONE, MCB_OK, MCB_VERSION_TEXT);
+		mcb_header_write(bytes, &header);
+		say_bytes(dp.client, span_make(bytes, MCB_HEADER));
+		struct span got = fake_got(dp.client);
+		ck_assert_uint_ge(got.len, MCB_HEADER);
+		ck_assert_uint_eq(mcb_header_read(got.p).status, MCB_AUTH_ERROR);
+		ck_assert(span_equal_str(span_skip(got, MCB_HEADER), OUT));
+		ck_assert_int_ne(dp.client->state, FAKE_OPEN);
 	}
-	struct span in = packet(MCB_ADD, "k", PLAIN("v"), bytes);
-	ck_assert_int_eq(parse(span_make(in.p, MCB_HEADER - 1), &parsed), PARSE_MORE);
-	ck_assert_int_eq(parse(span_make(in.p, MCB_HEADER), &parsed), PARSE_BAD);
-	data_path_end(&dp);
+	expect(dp.a, "");
+	data_path_fini(&dp);
+}
+END_TEST
+
+START_TEST(after_the_login_commands_are_carried_out)
+{
+	serve(PROTOCOL_MEMCACHED, ARRAY_LEN(users));
+	ask(MCB_SASL_AUTH, "PLAIN", ANN, MCB_OK, IN);
+	ask(MCB_NOOP, "", NO_ONE, MCB_OK, "");
+	ask(MCB_SASL_AUTH, "PLAIN", PLAIN("\0ann\0"), MCB_AUTH_ERROR, OUT);
+	ask(MCB_NOOP, "", NO_ONE, MCB_AUTH_ERROR, OUT);
+	ck_assert_int_ne(dp.client->state, FAKE_OPEN);
+	data_path_fini(&dp);
 }
 END_TEST
 
@@ -335,6 +326,7 @@ Suite *login_suite(void)
 	tcase_add_test(tcase, the_name_of_a_mechanism_has_an_end);
 	tcase_add_test(tcase, without_users_there_is_no_sasl);
 	tcase_add_test(tcase, a_stranger_may_ask_for_the_version_alone);
+	tcase_add_test(tcase, after_the_login_commands_are_carried_out);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

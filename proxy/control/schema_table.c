@@ -266,8 +266,9 @@ static const struct setting settings[] = {
 	{OF_POOL(credentials.name), .path = "credentials.username", .type = SETTING_TEXT, .min = 1,
 	 .max = TEXT_MAX, .example = "app",
 	 .help = "The user that the proxy is at the nodes. Without it, and with a password, the "
-		 "default user. A memcached node is one of -Y (text) or of -S (binary, by SASL "
-		 "PLAIN)."},
+		 "default user. A memcached -Y is told by text connections, a memcached -S by "
+		 "binary "
+		 "ones (SASL PLAIN)."},
 	PASSWORD(OF_POOL, credentials.password, "credentials.", "that the nodes ask for"),
 	PASSWORD(OF_POOL, clients_password, "clients.",
 		 "that clients are asked for, as the user 'default'"),

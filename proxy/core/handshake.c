@@ -93,14 +93,6 @@ static uint32_t write_sasl(struct engine *engine, const struct pool *pool, struc
 	return 1;
 }
 
-uint32_t handshake_write_binary(struct engine *engine, const struct pool *pool, struct chain *bytes)
-{
-	uint32_t replies = 1 + write_sasl(engine, pool, bytes);
-
-	chain_append(&engine->chunks, bytes, NULL, codec_mc_binary.hello);
-	return replies;
-}
-
 uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct conn_kind kind,
 			 struct chain *bytes)
 {
@@ -109,6 +101,8 @@ uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct 
 
 	if (pool->protocol == PROTOCOL_REDIS)
 		replies += write_auth(engine, pool, kind, bytes);
+	else if (kind.binary)
+		replies += write_sasl(engine, pool, bytes);
 	else
 		replies += write_mc_login(engine, pool, bytes);
 	if (kind.db > 0) {

@@ -16,10 +16,6 @@
 uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct conn_kind kind,
 			 struct chain *bytes);
 
-/* The same for memcached's binary protocol. */
-uint32_t handshake_write_binary(struct engine *engine, const struct pool *pool,
-				struct chain *bytes);
-
 /* The enum connset_fault that an error reply to it means; of a packet it is the whole header. */
 int handshake_fault(struct span error);
 

@@ -1,6 +1,6 @@
 #include "serve/login.h"
 
-#include "proto/mc_binary.h"
+#include "plan/binary.h"
 #include "proto/mc_login.h"
 #include "serve/local_reply.h"
 #include "serve/reject.h"
@@ -107,18 +107,9 @@ static const char *text_of(enum mcb_status status)
 	}
 }
 
-static void answer(struct request *request, const struct mcb_header *asked, enum mcb_status status,
-		   const char *text)
+static void answer(struct request *request, enum mcb_status status, const char *text)
 {
-	const struct mcb_header header = {
-		.magic = MCB_RESPONSE,
-		.opcode = asked->opcode,
-		.status = (uint16_t)status,
-		.opaque = asked->opaque,
-	};
-	struct span none = span_of("");
-
-	mcb_packet(&request->engine->chunks, &request->reply, header, none, none, span_of(text));
+	binary_reply(request, status, span_of(text));
 	request->is_error = status != MCB_OK && status != MCB_AUTH_CONTINUE;
 	if (request->is_error)
 		stat_add(&request->engine->stats->counter[STAT_COMMANDS_INVALID], 1);
@@ -127,18 +118,17 @@ static void answer(struct request *request, const struct mcb_header *asked, enum
 
 void login_sasl(struct client *client, struct request *request, const struct command_bytes *command)
 {
-	struct mcb_header asked = mcb_header_read(reply_arg(command, MCB_ARG_HEADER).p);
 	struct span mechanism = reply_arg(command, MCB_ARG_KEY);
 	enum mcb_status status = MCB_INVALID;
 
 	if (client->pool->n_users == 0) {
 		status = MCB_UNKNOWN;
-	} else if (asked.opcode == MCB_SASL_LIST) {
-		answer(request, &asked, MCB_OK, MECHANISM);
+	} else if (request->opcode == MCB_SASL_LIST) {
+		answer(request, MCB_OK, MECHANISM);
 		return;
 	} else if (mechanism.len <= MECHANISM_MAX) {
-		status = step(client, asked.opcode == MCB_SASL_AUTH, mechanism,
+		status = step(client, request->opcode == MCB_SASL_AUTH, mechanism,
 			      reply_arg(command, MCB_ARG_VALUE));
 	}
-	answer(request, &asked, status, text_of(status));
+	answer(request, status, text_of(status));
 }

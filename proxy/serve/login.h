@@ -24,10 +24,9 @@ void login_text(struct client *client, struct request *request,
 
 /*
  * Answer a SASL command of the binary protocol (MCB_ACT_SASL), which may come before a login and
- * after one, by one packet with its opcode and opaque: the request must have nothing that converts
- * its reply. PLAIN is the one mechanism. One that fails leaves the client logged out
- * (session.needs_auth); where the pool has no users, the command is unknown. The request is finished
- * when this returns.
+ * after one, by one packet; binary_begin() has seen the request. PLAIN is the one mechanism. One that
+ * fails leaves the client logged out (session.needs_auth); where the pool has no users, the command
+ * is unknown. The request is finished when this returns.
  */
 void login_sasl(struct client *client, struct request *request,
 		const struct command_bytes *command);

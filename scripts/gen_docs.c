@@ -58,7 +58,8 @@ static void describe(const struct setting *setting, struct text *out)
 	else
 		text_printf(out, ". Default: %s.",
 			    setting->standard != NULL ? setting->standard : "none");
-	if (setting->is_redis && setting->scope <= SCOPE_SHARD)
+	if (setting->is_redis &&
+	    (setting->scope <= SCOPE_SHARD || setting->scope == SCOPE_USER))
 		text_puts(out, " Only with 'protocol: redis'.");
 	if (setting->is_memcached)
 		text_puts(out, " Only with 'protocol: memcached'.");

@@ -328,6 +328,7 @@ static const struct {
 	{FAULT_CONNECT_TIMEOUT, "connect to b:7001: timed out"},
 	{FAULT_NO_ANSWER, "b:7001 accepts connections but does not answer"},
 	{FAULT_ERROR_ANSWER, "b:7001 answers its first question with an error"},
+	{FAULT_NO_SASL, "b:7001 knows no SASL, by which binary connections log in (memcached -S)"},
 	{FAULT_GARBAGE, "b:7001 answers out of protocol"},
 	{FAULT_CLOSED, "b:7001 closed the connection"},
 	{FAULT_REQUEST_TIMEOUT, "b:7001 did not answer in time"},

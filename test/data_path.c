@@ -31,6 +31,9 @@ static struct topology *build(const struct data_path_setup *setup)
 				 .distribution = DIST_MODULA,
 				 .hash = HASH_MURMUR3,
 				 .shards = own,
+				 .credentials = setup->credentials,
+				 .users = setup->users,
+				 .n_users = setup->n_users,
 				 .n_shards = DATA_PATH_SHARDS};
 	struct error error;
 

@@ -37,6 +37,9 @@ struct data_path_setup {
 	enum reads reads;
 	uint64_t max_lag_bytes;
 	uint32_t read_your_writes_ms;
+	struct user_spec credentials; /* towards the servers */
+	struct user_spec *users;      /* n_users of them */
+	size_t n_users;
 };
 
 struct data_path {

@@ -166,10 +166,40 @@ static void refuse_other(const struct checker *checker, bool redis, enum setting
 	}
 }
 
+static void check_word(const struct checker *checker, const void *field, const char *text)
+{
+	if (text != NULL && strchr(text, ' ') != NULL)
+		checker_warning(checker, field,
+				"it has a blank, which a login in memcached's text protocol cannot "
+				"say; expected none, or binary connections alone");
+}
+
+static void check_secret_word(const struct checker *checker, const struct secret_spec *secret)
+{
+	const void *field = secret->env != NULL	   ? (const void *)&secret->env
+			    : secret->file != NULL ? (const void *)&secret->file
+						   : (const void *)&secret->text;
+
+	check_word(checker, field, secret->text);
+}
+
+/* Who logs in to memcached, by text, says two words. */
+static void check_logins(const struct checker *checker, const struct pool_spec *pool)
+{
+	check_word(checker, &pool->credentials.name, pool->credentials.name);
+	check_secret_word(checker, &pool->credentials.password);
+	check_secret_word(checker, &pool->clients_password);
+	for (size_t i = 0; i < pool->n_users; i++) {
+		check_word(checker, &pool->users[i].name, pool->users[i].name);
+		check_secret_word(checker, &pool->users[i].password);
+	}
+}
+
 static void check_protocol(const struct checker *checker, const struct pool_spec *pool)
 {
 	struct pool_spec standard_pool = {0};
 	struct shard_spec standard_shard = {0};
+	const struct user_spec standard_user = {0};
 	bool redis = pool->protocol == PROTOCOL_REDIS;
 
 	/* One that is not known is told already. */
@@ -180,8 +210,12 @@ static void check_protocol(const struct checker *checker, const struct pool_spec
 	refuse_other(checker, redis, SCOPE_POOL, pool, &standard_pool);
 	for (size_t i = 0; i < pool->n_shards; i++)
 		refuse_other(checker, redis, SCOPE_SHARD, &pool->shards[i], &standard_shard);
+	for (size_t i = 0; i < pool->n_users; i++)
+		refuse_other(checker, redis, SCOPE_USER, &pool->users[i], &standard_user);
 	schema_release(SCOPE_POOL, &standard_pool);
 	schema_release(SCOPE_SHARD, &standard_shard);
+	if (!redis)
+		check_logins(checker, pool);
 }
 
 static void check_hash(const struct checker *checker, const struct pool_spec *pool)

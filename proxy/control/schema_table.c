@@ -13,15 +13,12 @@
 #define PREFIXES_MAX 100  /* of a pool; each key is held against them in turn */
 #define COMMANDS_MAX 1000 /* of a pool */
 
-#define OF_FILE(field) .scope = SCOPE_FILE, .offset = offsetof(struct config, field)
-#define OF_POOL(field) .scope = SCOPE_POOL, .offset = offsetof(struct pool_spec, field)
-#define OF_POOL_REDIS(field)                                                                       \
-	.scope = SCOPE_POOL, .offset = offsetof(struct pool_spec, field), .is_redis = true
+#define OF_FILE(field)	.scope = SCOPE_FILE, .offset = offsetof(struct config, field)
+#define OF_POOL(field)	.scope = SCOPE_POOL, .offset = offsetof(struct pool_spec, field)
 #define OF_SHARD(field) .scope = SCOPE_SHARD, .offset = offsetof(struct shard_spec, field)
 #define OF_REPLICA(field)                                                                          \
 	.scope = SCOPE_REPLICA, .offset = offsetof(struct replica_spec, field), .is_redis = true
-#define OF_USER(field)                                                                             \
-	.scope = SCOPE_USER, .offset = offsetof(struct user_spec, field), .is_redis = true
+#define OF_USER(field) .scope = SCOPE_USER, .offset = offsetof(struct user_spec, field)
 #define OF_PREFIX(field)                                                                           \
 	.scope = SCOPE_PREFIX, .offset = offsetof(struct prefix_spec, field), .is_redis = true
 #define OF_COMMAND(field)                                                                          \
@@ -267,17 +264,20 @@ static const struct setting settings[] = {
 	 .min = 1, .max = HOUR_MS, .standard = "500ms", .is_redis = true,
 	 .help = "How long a node may take to answer that."},
 	{OF_POOL(credentials.name), .path = "credentials.username", .type = SETTING_TEXT, .min = 1,
-	 .max = TEXT_MAX, .is_redis = true, .example = "app",
+	 .max = TEXT_MAX, .example = "app",
 	 .help = "The user that the proxy is at the nodes. Without it, and with a password, the "
-		 "default user."},
-	PASSWORD(OF_POOL_REDIS, credentials.password, "credentials.", "that the nodes ask for"),
-	PASSWORD(OF_POOL_REDIS, clients_password, "clients.",
+		 "default user. A memcached -Y is told by text connections, a memcached -S by "
+		 "binary "
+		 "ones (SASL PLAIN)."},
+	PASSWORD(OF_POOL, credentials.password, "credentials.", "that the nodes ask for"),
+	PASSWORD(OF_POOL, clients_password, "clients.",
 		 "that clients are asked for, as the user 'default'"),
 	{OF_POOL(users), .path = "users", .type = SETTING_LIST, .min = 1, .max = USERS_MAX,
-	 .is_redis = true,
 	 .items = {ITEMS(SCOPE_USER, user_spec, pool_spec, n_users), NULL,
 		   "{name: NAME, password: TEXT, commands: [+read], prefixes: [TEXT]}"},
-	 .help = "Clients that say who they are, by AUTH or HELLO, and what each of them may do."},
+	 .help = "Clients that say who they are, and what each of them may do. Redis clients do so "
+		 "by AUTH or HELLO; those of memcached by a set whose value is the name and the "
+		 "password with a blank between, as to memcached -Y, or by SASL PLAIN, as to -S."},
 	{OF_POOL(prefixes), .path = "prefixes", .type = SETTING_LIST, .min = 1, .max = PREFIXES_MAX,
 	 .is_redis = true,
 	 .items = {ITEMS(SCOPE_PREFIX, prefix_spec, pool_spec, n_prefixes), NULL,
@@ -321,14 +321,14 @@ static const struct setting settings[] = {
 	 .is_required = true, .example = "reports", .help = "Who the client says it is."},
 	PASSWORD(OF_USER, password, "", "of the user; without one of these three keys any will do"),
 	{OF_USER(commands), .path = "commands", .type = SETTING_TEXTS, .min = 1, .max = TEXT_MAX,
-	 .example = "[+read, \"-@dangerous\"]",
+	 .is_redis = true, .example = "[+read, \"-@dangerous\"]",
 	 .help = "What the user may run, from nothing on, in order: + allows, - takes away. Behind "
 		 "the sign: all, read, write, a @CATEGORY of Redis' access lists, a command, or "
 		 "one "
 		 "of its subcommands as config|get. Without it, everything. What any connection "
 		 "needs, as PING, is always allowed."},
 	{OF_USER(prefixes), .path = "prefixes", .type = SETTING_TEXTS, .min = 1, .max = TEXT_MAX,
-	 .example = "[\"app1:\"]",
+	 .is_redis = true, .example = "[\"app1:\"]",
 	 .help = "How the keys that the user may name begin. Without it, any key."},
 
 	{OF_PREFIX(match), .path = "match", .type = SETTING_TEXT, .min = 1, .max = TEXT_MAX,

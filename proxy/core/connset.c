@@ -18,6 +18,7 @@ static const char *const fault_texts[] = {
 	[FAULT_LOADING] = "%s is loading its data",
 	[FAULT_DATABASE] = "%s has no such database",
 	[FAULT_PROTOCOL] = "%s does not speak RESP3",
+	[FAULT_NO_SASL] = "%s knows no SASL, by which binary connections log in (memcached -S)",
 	[FAULT_GARBAGE] = "%s answers out of protocol",
 	[FAULT_CLOSED] = "%s closed the connection",
 	[FAULT_RESET] = "%s reset the connection",

@@ -42,6 +42,7 @@ enum connset_fault {
 	FAULT_LOADING,	       /* is reading its data */
 	FAULT_DATABASE,	       /* has no database of that number */
 	FAULT_PROTOCOL,	       /* does not speak RESP3 */
+	FAULT_NO_SASL,	       /* memcached binary: knows no login */
 	FAULT_GARBAGE,	       /* answered out of protocol */
 	FAULT_CLOSED,	       /* closed by the server */
 	FAULT_RESET,	       /* reset by the server, or on the way to it */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/connset.h"
+#include "proto/mc_binary.h"
 #include "proto/resp_write.h"
 
 /* A command of words that end in NULL. */
@@ -39,6 +40,59 @@ static uint32_t write_auth(struct engine *engine, const struct pool *pool, struc
 	return kind.resp == 3 || password != NULL;
 }
 
+/* Parts of a command, one behind the other. */
+static void write_parts(struct engine *engine, struct chain *bytes, const struct span *parts,
+			size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		chain_copy(&engine->chunks, bytes, parts[i]);
+}
+
+/*
+ * A node that asks for a password (memcached -Y) looks at the value alone. One that does not stores
+ * it: what has expired already, and under a name that nobody else uses, so that the password cannot
+ * be read there.
+ */
+static uint32_t write_mc_login(struct engine *engine, const struct pool *pool, struct chain *bytes)
+{
+	char line[64];
+
+	if (pool->node_password == NULL)
+		return 0;
+	struct span user = span_of(or_default(pool->node_user));
+	struct span password = span_of(pool->node_password);
+	int n = snprintf(line, sizeof(line), "set slipring-login 0 -1 %zu\r\n",
+			 user.len + 1 + password.len);
+	const struct span parts[] = {span_make(line, (size_t)n), user, span_of(" "), password,
+				     span_of("\r\n")};
+	write_parts(engine, bytes, parts, ARRAY_LEN(parts));
+	return 1;
+}
+
+/* The whole login in one step; before the user's name and the password stands a zero byte each. */
+static uint32_t write_sasl(struct engine *engine, const struct pool *pool, struct chain *bytes)
+{
+	char start[MCB_HEADER];
+
+	if (pool->node_password == NULL)
+		return 0;
+	struct span mechanism = span_of("PLAIN"), zero = span_make("", 1);
+	struct span user = span_of(or_default(pool->node_user));
+	struct span password = span_of(pool->node_password);
+	const struct mcb_header header = {
+		.magic = MCB_REQUEST,
+		.opcode = MCB_SASL_AUTH,
+		.key = (uint16_t)mechanism.len,
+		.body = (uint32_t)(mechanism.len + 2 * zero.len + user.len + password.len),
+	};
+	mcb_header_write(start, &header);
+	const struct span parts[] = {
+		span_make(start, sizeof(start)), mechanism, zero, user, zero, password,
+	};
+	write_parts(engine, bytes, parts, ARRAY_LEN(parts));
+	return 1;
+}
+
 uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct conn_kind kind,
 			 struct chain *bytes)
 {
@@ -47,6 +101,10 @@ uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct 
 
 	if (pool->protocol == PROTOCOL_REDIS)
 		replies += write_auth(engine, pool, kind, bytes);
+	else if (kind.binary)
+		replies += write_sasl(engine, pool, bytes);
+	else
+		replies += write_mc_login(engine, pool, bytes);
 	if (kind.db > 0) {
 		snprintf(db, sizeof(db), "%u", (unsigned)kind.db);
 		write_words(engine, bytes, (const char *[]){"SELECT", db, NULL});
@@ -56,6 +114,18 @@ uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct 
 
 	chain_append(&engine->chunks, bytes, NULL, codec->hello);
 	return replies;
+}
+
+static int binary_fault(struct span packet)
+{
+	if (packet.len < MCB_HEADER)
+		return FAULT_ERROR_ANSWER;
+	struct mcb_header header = mcb_header_read(packet.p);
+	if (header.status == MCB_AUTH_ERROR)
+		return FAULT_PASSWORD;
+	if (header.status == MCB_UNKNOWN && header.opcode == MCB_SASL_AUTH)
+		return FAULT_NO_SASL;
+	return FAULT_ERROR_ANSWER;
 }
 
 int handshake_fault(struct span error)
@@ -75,8 +145,12 @@ int handshake_fault(struct span error)
 		{"-ERR invalid DB", FAULT_DATABASE},
 		{"-NOPROTO", FAULT_PROTOCOL},
 		{"-ERR unknown command", FAULT_PROTOCOL},
+		{"CLIENT_ERROR authentication failure", FAULT_PASSWORD},
+		{"CLIENT_ERROR unauthenticated", FAULT_PASSWORD},
 	};
 
+	if (error.len > 0 && (uint8_t)error.p[0] == MCB_RESPONSE)
+		return binary_fault(error);
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
 		if (span_starts_with(error, span_of(faults[i].prefix)))
 			return (int)faults[i].fault;

@@ -16,7 +16,7 @@
 uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct conn_kind kind,
 			 struct chain *bytes);
 
-/* The enum connset_fault that an error reply to it means. */
+/* The enum connset_fault that an error reply to it means; of a packet it is the whole header. */
 int handshake_fault(struct span error);
 
 #endif

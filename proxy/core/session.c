@@ -14,6 +14,14 @@ void session_login(struct session *session, const struct user *user)
 {
 	session->user = user;
 	session->needs_auth = false;
+	session->has_begun_login = false;
+}
+
+void session_logout(struct session *session)
+{
+	session->user = NULL;
+	session->needs_auth = session->pool->n_users > 0;
+	session->has_begun_login = false;
 }
 
 void session_init(struct session *session, const struct pool *pool)
@@ -24,11 +32,10 @@ void session_init(struct session *session, const struct pool *pool)
 
 void session_reset(struct session *session)
 {
-	session->user = NULL;
+	session_logout(session);
 	session->kind = (struct conn_kind){.resp = 2};
 	session->reads = READS_UNSET;
 	session->reply = REPLY_ON;
-	session->needs_auth = session->pool->n_users > 0;
 	session->is_slow_ok = false;
 	session_changed(session);
 }

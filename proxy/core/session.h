@@ -31,6 +31,7 @@ struct session {
 	enum reads reads; /* READONLY and READWRITE say it; else READS_UNSET */
 	enum reply_mode reply;
 	bool needs_auth;	/* it must say who it is first */
+	bool has_begun_login;	/* memcached binary: SASL_STEP may come */
 	bool is_held;		/* its next command waits until the one under way is answered */
 	bool is_watched;	/* each command is looked at by serve/admit */
 	bool is_slow_ok;	/* CLIENT NO-EVICT: not closed for the memory it holds */
@@ -48,8 +49,9 @@ void session_init(struct session *session, const struct pool *pool);
 /* As session_init, for RESET: what is held must have been given back. */
 void session_reset(struct session *session);
 
-/* The client is `user` now. */
+/* The client is `user` now; or nobody, which it must be where the pool has users. */
 void session_login(struct session *session, const struct user *user);
+void session_logout(struct session *session);
 
 /* Work out is_watched again, after anything that it depends on has changed. */
 void session_changed(struct session *session);

@@ -7,6 +7,7 @@
 
 static const char error_unknown[] = "ERROR";
 static const char error_arguments[] = "CLIENT_ERROR Invalid arguments";
+static const char error_stranger[] = "CLIENT_ERROR unauthenticated";
 static const char error_large[] = "SERVER_ERROR object too large for cache";
 
 enum { NO_KEY, KEY, MAYBE };
@@ -182,6 +183,8 @@ enum parse_result mcb_request_parse(struct parse_state *state, struct span in,
 	const struct mcb_opcode *row = &opcodes[header.opcode];
 	if ((uint32_t)header.key + header.extras > header.body)
 		return refuse(out, error_unknown);
+	if (limits->is_stranger && row->action != MCB_ACT_SASL && row->action != MCB_ACT_VERSION)
+		return refuse(out, error_stranger);
 	if (header.key > MC_KEY_MAX)
 		return refuse(out, error_arguments);
 	if (row->action == MCB_ACT_NONE)

@@ -87,7 +87,8 @@ void mcb_header_write(char bytes[MCB_HEADER], const struct mcb_header *header);
  * As mc_request_parse, for a binary command: out->args are its header, extras, key and value, and
  * out->key_first is its key where it has one. Errors are lines of the text protocol, for mcb_error()
  * to tell in binary: PARSE_DONE with out->error where memcached goes on after one, PARSE_BAD where
- * it hangs up. An unknown opcode's body is swallowed, however long (memcached reads it as further
+ * it hangs up, as on who has not logged in and asks for anything but that and the version. An
+ * unknown opcode's body is swallowed, however long (memcached reads it as further
  * commands).
  */
 NODISCARD enum parse_result mcb_request_parse(struct parse_state *state, struct span in,

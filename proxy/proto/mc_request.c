@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "base/number.h"
+#include "proto/mc_login.h"
 #include "proto/mc_meta.h"
 
 #define MANY		   UINT32_MAX /* words: no bound */
@@ -345,6 +346,8 @@ enum parse_result mc_request_parse(struct parse_state *state, struct span in,
 	const char *newline =
 		scanned < in.len ? memchr(in.p + scanned, '\n', in.len - scanned) : NULL;
 
+	if (unlikely(limits->is_stranger))
+		return mc_login_parse(in, args, out);
 	*out = (struct parsed){.args = args};
 	args->n = 0;
 	if (newline == NULL)

@@ -52,7 +52,7 @@ struct parse_state {
 
 /* Limits that a pool sets. */
 struct parse_limits {
-	bool is_stranger; /* RESP: who has not said who it is may not send much */
+	bool is_stranger; /* who has not said who it is may not send much */
 	uint32_t request; /* bytes of the largest command (RESP) or value (memcached) */
 };
 

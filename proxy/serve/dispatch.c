@@ -7,12 +7,11 @@
 #include "plan/scan.h"
 #include "plan/script.h"
 #include "plan/transaction.h"
-#include "proto/mc_meta.h"
 #include "proto/resp_request.h"
 #include "proto/resp_write.h"
 #include "route/hash_tag.h"
 #include "serve/admit.h"
-#include "serve/dispatch_binary.h"
+#include "serve/dispatch_mc.h"
 #include "serve/local.h"
 #include "serve/reject.h"
 
@@ -363,36 +362,10 @@ void dispatch_line(struct client *client, struct request *request,
 		start(client, request, command);
 }
 
-static void dispatch_mc(struct client *client, const struct command_bytes *command,
-			const struct request_events *events)
-{
-	const struct parsed *p = command->parsed;
-	struct request *request = dispatch_request(client, p->command, events);
-
-	request->quiet = p->noreply;
-	if (unlikely(p->error != NULL)) {
-		if (p->drops_key)
-			reject_set(request, command);
-		else
-			reject(request, span_of(p->error));
-	} else if (likely(p->command->split == SPLIT_NONE)) {
-		char buf[MC_META_KEY_MAX];
-		struct span key = mc_meta_key(p, command->start, buf);
-
-		start_single(request, command,
-			     route_key(request->pool, key, request->engine->digest,
-				       &request->engine->rng));
-	} else {
-		start(client, request, command);
-	}
-}
-
 bool dispatch(struct client *client, const struct command_bytes *command,
 	      const struct request_events *events)
 {
-	if (unlikely(command->parsed->is_binary))
-		dispatch_binary(client, command, events);
-	else if (client->pool->protocol == PROTOCOL_MEMCACHED)
+	if (client->pool->protocol == PROTOCOL_MEMCACHED)
 		dispatch_mc(client, command, events);
 	else if (command->parsed->args->n > 0)
 		return dispatch_resp(client, command, events);

@@ -5,6 +5,7 @@
 
 #include "plan/binary.h"
 #include "proto/mc_request.h"
+#include "serve/login.h"
 #include "serve/reject.h"
 
 #define LINE_MAX_BYTES 300 /* a word of memcached's key limit, and what stands around it */
@@ -162,9 +163,9 @@ static void act_unknown(struct client *client, struct request *request,
 }
 
 static const act acts[] = {
-	[MCB_ACT_NONE] = act_unknown, [MCB_ACT_KEYED] = act_keyed,  [MCB_ACT_FLUSH] = act_flush,
-	[MCB_ACT_STAT] = act_stat,    [MCB_ACT_NOOP] = act_noop,    [MCB_ACT_VERSION] = act_version,
-	[MCB_ACT_QUIT] = act_quit,    [MCB_ACT_SASL] = act_unknown, [MCB_ACT_CONFIG] = act_config,
+	[MCB_ACT_NONE] = act_unknown, [MCB_ACT_KEYED] = act_keyed, [MCB_ACT_FLUSH] = act_flush,
+	[MCB_ACT_STAT] = act_stat,    [MCB_ACT_NOOP] = act_noop,   [MCB_ACT_VERSION] = act_version,
+	[MCB_ACT_QUIT] = act_quit,    [MCB_ACT_SASL] = login_sasl, [MCB_ACT_CONFIG] = act_config,
 };
 
 void dispatch_binary(struct client *client, const struct command_bytes *command,

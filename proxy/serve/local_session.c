@@ -5,6 +5,7 @@
 #include "plan/pubsub.h"
 #include "plan/transaction.h"
 #include "serve/local_reply.h"
+#include "serve/login.h"
 
 #define REDIS_VERSION "7.0.15" /* what RESP's behaviour is modelled on */
 
@@ -44,31 +45,6 @@ void reply_select(struct client *client, struct request *request,
 	request_finish(request);
 }
 
-/* True if there is such a user with that password, who the client is now. */
-static bool login(struct client *client, struct span name, struct span password)
-{
-	const struct user *user = pool_user(client->pool, name);
-	uint8_t differ = 0;
-
-	if (client->pool->n_users == 0)
-		return span_equal_str(name, "default");
-	if (user == NULL)
-		return false;
-	if (user->password != NULL) {
-		struct span real = span_of(user->password);
-
-		/* Without telling by its time how much of it is right. */
-		differ = real.len != password.len;
-		for (size_t i = 0; i < real.len && i < password.len; i++)
-			differ |= (uint8_t)(real.p[i] ^ password.p[i]);
-	}
-	if (differ != 0)
-		return false;
-	session_login(&client->session, user);
-	client_identify(client);
-	return true;
-}
-
 static void refuse_login(struct request *request)
 {
 	reply_error(request, "-WRONGPASS invalid username-password pair or user is disabled.");
@@ -91,8 +67,8 @@ void reply_auth(struct client *client, struct request *request, const struct com
 			    "default user. Are you sure your configuration is correct?");
 		return;
 	}
-	if (login(client, has_name ? reply_arg(command, 1) : span_of("default"),
-		  reply_arg(command, n - 1)))
+	if (login_as(client, has_name ? reply_arg(command, 1) : span_of("default"),
+		     reply_arg(command, n - 1)))
 		reply_line(request, "+OK");
 	else
 		refuse_login(request);
@@ -127,7 +103,8 @@ static bool take_options(struct client *client, struct request *request,
 		struct span option = reply_arg(command, i);
 
 		if (span_equal_nocase(option, "auth") && i + 2 < n) {
-			if (!login(client, reply_arg(command, i + 1), reply_arg(command, i + 2))) {
+			if (!login_as(client, reply_arg(command, i + 1),
+				      reply_arg(command, i + 2))) {
 				refuse_login(request);
 				return false;
 			}

@@ -138,6 +138,7 @@ static const struct {
 	{"EN\r\nMN\r\n", 0},
 	{"VA 4 f1\r\nMN\r\n\r\nMN\r\n", 1},
 	{"CLIENT_ERROR invalid flag\r\nMN\r\n", 0},
+	{"VALUE k 0 1\r\nx\r\nSERVER_ERROR out of memory\r\nMN\r\n", 1},
 };
 
 START_TEST(what_may_be_quiet_ends_with_the_barrier)

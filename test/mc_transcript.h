@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/codec.h"
+#include "proto/mc_binary.h"
 #include "proto/mc_reply.h"
 #include "proto/mc_request.h"
 
@@ -41,12 +43,33 @@ static inline void print_forwarded(FILE *to, const struct parsed *p, const char 
 	fwrite(start + p->line_len, 1, p->len - p->line_len, to);
 }
 
+/* A binary command: opcode, key, extras in hexadecimal, value. */
+static inline void print_packet(FILE *to, const struct parsed *p, const char *start)
+{
+	struct span extras = parsed_arg(p, start, MCB_ARG_EXTRAS);
+	struct span key = parsed_arg(p, start, MCB_ARG_KEY);
+	struct span value = parsed_arg(p, start, MCB_ARG_VALUE);
+
+	fprintf(to, "%02x [", mcb_header_read(start).opcode);
+	fwrite(key.p, 1, key.len, to);
+	fputs("] ", to);
+	for (size_t i = 0; i < extras.len; i++)
+		fprintf(to, "%02x", (unsigned char)extras.p[i]);
+	fputc(' ', to);
+	fwrite(value.p, 1, value.len, to);
+	fputc('\n', to);
+}
+
 static inline void print_request(FILE *to, const struct parsed *p, const char *start)
 {
 	fprintf(to, "%s %u+%llu%s ", p->command == NULL ? "-" : p->command->name, p->len,
 		(unsigned long long)p->swallow, p->noreply ? " quiet" : "");
 	if (p->error != NULL) {
 		fprintf(to, "error %s\n", p->error);
+		return;
+	}
+	if (p->is_binary) {
+		print_packet(to, p, start);
 		return;
 	}
 	for (uint32_t i = 0; i < p->key_count; i++) {
@@ -63,8 +86,19 @@ static inline size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* The text's end, with no NUL before it, which would hide what follows from strcmp(). */
+static inline char *end_transcript(FILE *to, char **text, const size_t *size)
+{
+	fclose(to);
+	for (size_t i = 0; i < *size; i++)
+		if ((*text)[i] == '\0')
+			(*text)[i] = '\1';
+	return *text;
+}
+
 /* The caller frees it. */
-static inline char *mc_request_transcript(struct span in, struct pieces pieces, uint32_t limit)
+static inline char *request_transcript(const struct codec *codec, struct span in,
+				       struct pieces pieces, uint32_t limit)
 {
 	const struct parse_limits limits = {.request = limit};
 	struct parse_state state = {0};
@@ -76,8 +110,8 @@ static inline char *mc_request_transcript(struct span in, struct pieces pieces, 
 	while (at < in.len) {
 		struct parsed parsed;
 		char *copy = exact_copy(span_make(in.p + at, have - at));
-		enum parse_result result = mc_request_parse(&state, span_make(copy, have - at),
-							    &limits, &args, &parsed);
+		enum parse_result result =
+			codec->parse(&state, span_make(copy, have - at), &limits, &args, &parsed);
 		if (result == PARSE_DONE)
 			print_request(to, &parsed, copy);
 		free(copy);
@@ -92,15 +126,20 @@ static inline char *mc_request_transcript(struct span in, struct pieces pieces, 
 		have = have < at ? at : have;
 	}
 	fprintf(to, "rest %zu\n", in.len - at);
-	fclose(to);
 	arg_list_fini(&args);
-	return text;
+	return end_transcript(to, &text, &size);
 }
 
-/* The caller frees it. */
-static inline char *mc_reply_transcript(struct span in, struct pieces pieces)
+static inline char *mc_request_transcript(struct span in, struct pieces pieces, uint32_t limit)
 {
-	struct frame frame = {0};
+	return request_transcript(&codec_memcached, in, pieces, limit);
+}
+
+/* Each of its replies is awaited with the barrier, or none. The caller frees it. */
+static inline char *reply_transcript(const struct codec *codec, struct span in,
+				     struct pieces pieces, bool until_barrier)
+{
+	struct frame frame = {.until_barrier = until_barrier};
 	size_t at = 0, begin = 0, have = smaller(pieces.first, in.len), size;
 	char *text = NULL;
 	FILE *to = open_memstream(&text, &size);
@@ -110,12 +149,12 @@ static inline char *mc_reply_transcript(struct span in, struct pieces pieces)
 		size_t took;
 		char *copy = exact_copy(span_make(in.p + at, have - at));
 
-		result = mc_reply_scan(&frame, span_make(copy, have - at), &took);
+		result = codec->scan(&frame, span_make(copy, have - at), &took);
 		free(copy);
 		at += took;
 		if (result == FRAME_DONE) {
 			fprintf(to, "%c %zu %u\n", frame.first, at - begin, frame.values);
-			frame = (struct frame){0};
+			frame = (struct frame){.until_barrier = until_barrier};
 			begin = at;
 		} else if (result == FRAME_MORE && have == in.len) {
 			break;
@@ -126,8 +165,12 @@ static inline char *mc_reply_transcript(struct span in, struct pieces pieces)
 	if (result == FRAME_BAD)
 		fprintf(to, "bad %s\n", frame.why);
 	fprintf(to, "rest %zu values %u\n", in.len - at, frame.values);
-	fclose(to);
-	return text;
+	return end_transcript(to, &text, &size);
+}
+
+static inline char *mc_reply_transcript(struct span in, struct pieces pieces)
+{
+	return reply_transcript(&codec_memcached, in, pieces, false);
 }
 
 #endif

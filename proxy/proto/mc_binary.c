@@ -222,7 +222,9 @@ static bool take_header(struct frame *frame, const char *bytes)
 enum frame_result mcb_reply_scan(struct frame *frame, struct span in, size_t *took)
 {
 	*took = 0;
-	if (in.len > 0 && !frame->started) {
+	if (in.len == 0)
+		return FRAME_MORE;
+	if (!frame->started) {
 		frame->started = 1;
 		frame->first = in.p[0];
 	}

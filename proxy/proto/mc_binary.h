@@ -85,11 +85,11 @@ void mcb_header_write(char bytes[MCB_HEADER], const struct mcb_header *header);
 
 /*
  * As mc_request_parse, for a binary command: out->args are its header, extras, key and value, and
- * out->key_first is its key where it has one. Errors are lines of the text protocol, for mcb_error()
- * to tell in binary: PARSE_DONE with out->error where memcached goes on after one, PARSE_BAD where
- * it hangs up, as on who has not logged in and asks for anything but that and the version. An
- * unknown opcode's body is swallowed, however long (memcached reads it as further
- * commands).
+ * out->key_first is its key where it has one. Errors are lines of the text protocol, which
+ * mcb_status_of() tells in binary: PARSE_DONE with out->error where memcached goes on after one,
+ * PARSE_BAD where it hangs up, as on who has not logged in and asks for anything but that and the
+ * version. An unknown opcode's body is swallowed, however long (memcached drops as many bytes from
+ * behind its key and extras, and so awaits what never comes).
  */
 NODISCARD enum parse_result mcb_request_parse(struct parse_state *state, struct span in,
 					      const struct parse_limits *limits,
@@ -107,7 +107,7 @@ bool mcb_is_error(struct span start);
 /* The status and the text for a line of the text protocol, error or not. */
 enum mcb_status mcb_status_of(struct span line, struct span *text);
 
-/* Append a packet; `key` and `value` are copied. header's lengths and magic are set here. */
+/* Append a packet; `key` and `value` are copied. header's lengths are set here. */
 void mcb_packet(struct chunk_pool *chunks, struct chain *to, struct mcb_header header,
 		struct span extras, struct span key, struct span value);
 

@@ -170,7 +170,7 @@ static enum frame_result take_line(struct frame *frame, struct span line)
 		return FRAME_DONE;
 	/* Out of memory amid a get: memcached says so in place of END. */
 	if (frame->owed == IN_VALUES && is_error(line))
-		return FRAME_DONE;
+		return end_line(frame);
 	return garbage(frame, "a line that begins no memcached reply");
 }
 

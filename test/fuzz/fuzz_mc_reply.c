@@ -1,6 +1,6 @@
 /*
  * Any bytes as a stream of memcached replies, at once and in pieces, whose sizes are the first
- * two bytes: the same replies.
+ * two bytes, with the barrier and without: the same replies.
  */
 #include <assert.h>
 
@@ -8,16 +8,39 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check_pieces(struct span in, struct pieces pieces, bool until_barrier)
+{
+	char *whole =
+		reply_transcript(&codec_memcached, in, (struct pieces){in.len, 0}, until_barrier);
+	char *parts = reply_transcript(&codec_memcached, in, pieces, until_barrier);
+
+	assert(strcmp(whole, parts) == 0);
+	free(whole);
+	free(parts);
+}
+
+/* The first reply with the barrier ends in it. */
+static void check_barrier(struct span in)
+{
+	struct span barrier = span_of(MC_REPLY_BARRIER);
+	struct frame frame = {.until_barrier = true};
+	size_t took;
+
+	if (mc_reply_scan(&frame, in, &took) == FRAME_DONE) {
+		assert(took >= barrier.len && took <= in.len);
+		assert(span_equal(span_make(in.p + took - barrier.len, barrier.len), barrier));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return 0;
 	struct span in = {(const char *)data + 2, size - 2};
-	char *whole = mc_reply_transcript(in, (struct pieces){in.len, 0});
-	char *pieces = mc_reply_transcript(in, (struct pieces){data[0], data[1] + 1U});
+	struct pieces pieces = {data[0], data[1] + 1U};
 
-	assert(strcmp(whole, pieces) == 0);
-	free(whole);
-	free(pieces);
+	check_pieces(in, pieces, false);
+	check_pieces(in, pieces, true);
+	check_barrier(in);
 	return 0;
 }

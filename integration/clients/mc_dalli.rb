@@ -1,8 +1,7 @@
-# Dalli. Usage: mc_dalli.rb STEP SERVERS PREFIX, with USER_NAME and PASSWORD for SASL; what each step
-# prints, test_mc_clients says.
+# Dalli. Usage: mc_dalli.rb STEP SERVERS PREFIX, with USER_NAME and PASSWORD for SASL; what each
+# step prints, test_mc_clients says.
 
 require "dalli"
-require "dalli/cas/client"
 require "json"
 
 STEP, SERVERS, P = ARGV
@@ -19,9 +18,9 @@ end
 
 RAW = { raw: true }.freeze
 
-# A write that was done says its CAS.
+# A write that was done says its CAS, or true; one that was not, nil, false or 0.
 def done(result)
-  result ? true : false
+  ![nil, false, 0].include?(result)
 end
 
 def basic
@@ -29,7 +28,7 @@ def basic
   out = { miss: m.get(P), set: done(m.set(P, "v")), get: m.get(P) }
   out[:add] = [done(m.add(P, "w")), done(m.add("#{P}-2", "w"))]
   out[:replace] = [done(m.replace(P, "r")), done(m.replace("#{P}-3", "r"))]
-  out[:delete] = [m.delete(P), m.delete(P)]
+  out[:delete] = [done(m.delete(P)), done(m.delete(P))]
   large = "line\r\n" * 120_000
   out[:large] = done(m.set(P, large)) && m.get(P) == large
   out[:empty] = done(m.set(P, "")) && m.get(P) == ""

@@ -619,7 +619,7 @@ def test_keys_of_length(pair, fresh, length):
         data = packet(name, key, b"\0" * EXTRAS.get(base(name), 0), opaque=2)
         if base(name) == "STAT" and length == 250:
             continue
-        if length < 65535:
+        if length < 16384 - 100:
             pair.compare([(name, END + data + END)])
         else:  # more than memcached's buffer holds: it waits, and never answers
             with BinConnection(pair.proxied.address) as conn:
@@ -787,7 +787,7 @@ def test_what_time_does(mc_places, fresh):
 def test_stats(conn, fresh):
     conn.set(fresh(), b"v")
     names = [name for name, _ in conn.stats()]
-    assert {b"pid", b"uptime", b"version", b"curr_items", b"cmd_get", b"bytes"} <= set(names)
+    assert {b"uptime", b"version", b"curr_items", b"cmd_get", b"bytes"} <= set(names)
     assert len(set(names)) == len(names)
 
 

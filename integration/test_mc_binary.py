@@ -580,7 +580,7 @@ def test_extras_of_the_wrong_length(pair, fresh):
     for name in KNOWN:
         right = EXTRAS.get(base(name), 0)
         key = b"" if base(name) in KEYLESS else fresh()
-        lengths = sorted({0, 1, 3, 4, 5, 7, 8, 9, 12, 16, 19, 20, 21, 24, 28, 40, 255} - {right})
+        lengths = sorted({0, 1, 3, 4, 5, 7, 8, 9, 19, 20, 21, 24, 255} - {right})
         if base(name) == "FLUSH":
             lengths.remove(4)
         pair.compare(
@@ -776,7 +776,7 @@ def test_what_time_does(mc_places, fresh):
         conn.exchange(*(store("SETQ", b"kept:" + key, b"5") for key in keys))
         assert conn.ask(flush(exptime=3)).status == OK
         assert found(conn)["kept"] == 30
-    time.sleep(4.1)
+    time.sleep(3.2)
     for conn in conns:
         assert sum(found(conn).values()) == 0
         key = fresh()

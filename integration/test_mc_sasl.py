@@ -6,7 +6,6 @@ that knows the password, for clients of every protocol. SLIPRING_TEST_DIRECT=1 t
 """
 
 import collections
-import json
 import os
 import re
 import subprocess
@@ -14,7 +13,6 @@ import subprocess
 import pytest
 
 import mc_wire
-import programs
 import servers
 import slipring
 import test_mc_clients
@@ -375,17 +373,13 @@ LIBRARIES = ["php-memcached-binary", "pylibmc-binary", "dalli", "memjs"]
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_library_with_sasl(binary, library, fresh):
     """Their first words, with a right password and a wrong one; then a step of test_mc_clients."""
-    where = "%s:%d" % binary
-    program = test_mc_clients.PROGRAMS[library]
+    def run(steps, password):
+        return test_mc_clients.run(library, steps, "%s:%d" % binary, fresh().decode(),
+                                   USER_NAME="app", PASSWORD=password)
 
-    def run(step, password):
-        words = [*program, step, where, fresh().decode()]
-        return json.loads(programs.run(words, PROTOCOL="binary", USER_NAME="app",
-                                       PASSWORD=password))
-
-    assert run("login", OTHER) == {"set": True, "get": True}
-    assert run("login", "wrong") == {"set": False, "get": False}
-    assert run("many", OTHER) == test_mc_clients.STEPS["many"]
+    assert run(["login", "many"], OTHER) == {
+        "login": {"set": True, "get": True}, "many": test_mc_clients.STEPS["many"]}
+    assert run(["login"], "wrong") == {"login": {"set": False, "get": False}}
 
 
 # -- nodes that ask -------------------------------------------------------------------------------

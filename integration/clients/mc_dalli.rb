@@ -1,10 +1,10 @@
-# Dalli. Usage: mc_dalli.rb STEP SERVERS PREFIX, with USER_NAME and PASSWORD for SASL; what each
+# Dalli. Usage: mc_dalli.rb STEPS SERVERS PREFIX, with USER_NAME and PASSWORD for SASL; what each
 # step prints, test_mc_clients says.
 
 require "dalli"
 require "json"
 
-STEP, SERVERS, P = ARGV
+STEPS, SERVERS, PREFIX = ARGV
 Dalli.logger.level = Logger::FATAL
 
 def client
@@ -13,7 +13,7 @@ def client
 end
 
 def keys(count)
-  (0...count).map { |i| "#{P}:#{i}" }
+  (0...count).map { |i| "#{$p}:#{i}" }
 end
 
 RAW = { raw: true }.freeze
@@ -25,24 +25,24 @@ end
 
 def basic
   m = client
-  out = { miss: m.get(P), set: done(m.set(P, "v")), get: m.get(P) }
-  out[:add] = [done(m.add(P, "w")), done(m.add("#{P}-2", "w"))]
-  out[:replace] = [done(m.replace(P, "r")), done(m.replace("#{P}-3", "r"))]
-  out[:delete] = [done(m.delete(P)), done(m.delete(P))]
+  out = { miss: m.get($p), set: done(m.set($p, "v")), get: m.get($p) }
+  out[:add] = [done(m.add($p, "w")), done(m.add("#{$p}-2", "w"))]
+  out[:replace] = [done(m.replace($p, "r")), done(m.replace("#{$p}-3", "r"))]
+  out[:delete] = [done(m.delete($p)), done(m.delete($p))]
   large = "line\r\n" * 120_000
-  out[:large] = done(m.set(P, large)) && m.get(P) == large
-  out[:empty] = done(m.set(P, "")) && m.get(P) == ""
-  m.set(P, "m", nil, RAW)
-  out[:append] = [m.append(P, "z"), m.prepend(P, "a"), m.append("#{P}-4", "x")]
-  out.merge(appended: m.get(P, RAW))
+  out[:large] = done(m.set($p, large)) && m.get($p) == large
+  out[:empty] = done(m.set($p, "")) && m.get($p) == ""
+  m.set($p, "m", nil, RAW)
+  out[:append] = [m.append($p, "z"), m.prepend($p, "a"), m.append("#{$p}-4", "x")]
+  out.merge(appended: m.get($p, RAW))
 end
 
 def cas
   m = client
-  m.set(P, "old")
-  _, number = m.get_cas(P)
-  out = { cas: [done(m.set_cas(P, "new", number)), done(m.set_cas(P, "no", number))] }
-  out.merge(value: m.get(P))
+  m.set($p, "old")
+  _, number = m.get_cas($p)
+  out = { cas: [done(m.set_cas($p, "new", number)), done(m.set_cas($p, "no", number))] }
+  out.merge(value: m.get($p))
 end
 
 # Writes within multi are quiet ones; get_multi is quiet too.
@@ -51,7 +51,7 @@ def many
   items = keys(1000).to_h { |key| [key, "value of #{key}"] }
   m.multi { items.each { |key, value| m.set(key, value) } }
   out = { set: true }
-  out[:found] = m.get_multi((0...100).map { |i| "#{P}:none:#{i}" } + items.keys).size
+  out[:found] = m.get_multi((0...100).map { |i| "#{$p}:none:#{i}" } + items.keys).size
   out[:right] = m.get_multi(items.keys) == items
   m.multi { items.each_key { |key| m.delete(key) } }
   out.merge(left: m.get_multi(items.keys).size)
@@ -59,21 +59,22 @@ end
 
 def count
   m = client
-  m.set(P, "10", nil, RAW)
-  { incr: m.incr(P, 5), decr: m.decr(P, 2), floor: m.decr(P, 100) }
+  m.set($p, "10", nil, RAW)
+  { incr: m.incr($p, 5), decr: m.decr($p, 2), floor: m.decr($p, 100) }
 end
 
 def count_missing
   m = client
-  { missing: m.incr(P, 5), after: m.get(P, RAW) }
+  { missing: m.incr($p, 5), after: m.get($p, RAW) }
 end
 
 def expire
   m = client
-  out = { set: [m.set(P, "v", 1), m.set("#{P}-2", "v", 1), m.set("#{P}-3", "v")].all? }
-  out[:touch] = [["-2", 100], ["-3", 1], ["-4", 1]].map { |tail, ttl| done(m.touch(P + tail, ttl)) }
+  out = { set: [m.set($p, "v", 1), m.set("#{$p}-2", "v", 1), m.set("#{$p}-3", "v")].all? }
+  ttls = { "-2" => 100, "-3" => 1, "-4" => 1 }
+  out[:touch] = ttls.map { |tail, ttl| done(m.touch($p + tail, ttl)) }
   sleep 2.2
-  out.merge(after: [P, "#{P}-2", "#{P}-3"].map { |key| m.get(key) })
+  out.merge(after: [$p, "#{$p}-2", "#{$p}-3"].map { |key| m.get(key) })
 end
 
 def all
@@ -102,9 +103,13 @@ end
 
 def login
   m = client
-  { set: done(m.set(P, "v")), get: m.get(P) == "v" }
+  { set: done(m.set($p, "v")), get: m.get($p) == "v" }
 rescue Dalli::DalliError
   { set: false, get: false }
 end
 
-puts JSON.generate(send(STEP))
+said = STEPS.split(",").each_with_index.to_h do |step, number|
+  $p = "#{PREFIX}-#{number}"
+  [step, send(step)]
+end
+puts JSON.generate(said)

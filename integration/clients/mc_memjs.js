@@ -1,11 +1,12 @@
-// memjs, of the binary protocol. Usage: mc_memjs.js STEP SERVERS PREFIX, with USER_NAME and
+// memjs, of the binary protocol. Usage: mc_memjs.js STEPS SERVERS PREFIX, with USER_NAME and
 // PASSWORD for SASL; what each step prints, test_mc_clients says. It has no CAS and no VERSION, and
 // its prepend() appends.
 "use strict";
 const { setTimeout: sleep } = require("node:timers/promises");
 const { Client } = require("../npm/node_modules/memjs");
 
-const [STEP, SERVERS, P] = process.argv.slice(2);
+const [STEPS, SERVERS, PREFIX] = process.argv.slice(2);
+let P;
 const m = Client.create(SERVERS, {
   timeout: 20, retries: 1, username: process.env.USER_NAME, password: process.env.PASSWORD,
   logger: { log() {} },
@@ -83,7 +84,12 @@ const steps = {
   },
 };
 
-steps[STEP]().then((out) => {
+(async () => {
+  const out = {};
+  for (const [i, step] of STEPS.split(",").entries()) {
+    P = `${PREFIX}-${i}`;
+    out[step] = await steps[step]();
+  }
   console.log(JSON.stringify(out));
   m.close();
-});
+})();

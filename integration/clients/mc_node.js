@@ -1,11 +1,12 @@
-// The npm package `memcached`, of the text protocol. Usage: mc_node.js STEP SERVERS PREFIX; what
+// The npm package `memcached`, of the text protocol. Usage: mc_node.js STEPS SERVERS PREFIX; what
 // each step prints, test_mc_clients says.
 "use strict";
 const { promisify } = require("node:util");
 const { setTimeout: sleep } = require("node:timers/promises");
 const Memcached = require("../npm/node_modules/memcached");
 
-const [STEP, SERVERS, P] = process.argv.slice(2);
+const [STEPS, SERVERS, PREFIX] = process.argv.slice(2);
+let P;
 const client = new Memcached(SERVERS.split(","), { timeout: 20000, retries: 0 });
 const m = {};
 for (const name of ["get", "gets", "getMulti", "set", "add", "replace", "append", "prepend", "cas",
@@ -106,7 +107,12 @@ const steps = {
   },
 };
 
-steps[STEP]().then((out) => {
+(async () => {
+  const out = {};
+  for (const [i, step] of STEPS.split(",").entries()) {
+    P = `${PREFIX}-${i}`;
+    out[step] = await steps[step]();
+  }
   console.log(JSON.stringify(out));
   client.end();
-});
+})();

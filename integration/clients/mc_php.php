@@ -1,8 +1,8 @@
 <?php
-// php-memcached. Usage: mc_php.php STEP SERVERS PREFIX, with PROTOCOL=text or binary, and USER_NAME
-// and PASSWORD for SASL; what each step prints, test_mc_clients says.
+// php-memcached. Usage: mc_php.php STEPS SERVERS PREFIX, with PROTOCOL=text or binary, and
+// USER_NAME and PASSWORD for SASL; what each step prints, test_mc_clients says.
 
-[, $step, $servers, $P] = $argv;
+[, $list, $servers, $prefix] = $argv;
 
 function client(): Memcached
 {
@@ -43,7 +43,8 @@ function keys(int $count): array
 }
 
 $steps = [
-    'basic' => function () use ($P) {
+    'basic' => function () {
+        global $P;
         $m = client();
         $out = ['miss' => got($m, $m->get($P)), 'set' => $m->set($P, 'v')];
         $out['get'] = got($m, $m->get($P));
@@ -58,7 +59,8 @@ $steps = [
         return $out + ['appended' => $m->get($P)];
     },
 
-    'cas' => function () use ($P) {
+    'cas' => function () {
+        global $P;
         $m = client();
         $m->set($P, 'old');
         $cas = $m->get($P, null, Memcached::GET_EXTENDED)['cas'];
@@ -66,7 +68,8 @@ $steps = [
         return $out + ['value' => $m->get($P)];
     },
 
-    'many' => function () use ($P) {
+    'many' => function () {
+        global $P;
         $m = client();
         $keys = keys(1000);
         $items = array_combine($keys, array_map(fn($key) => "value of $key", $keys));
@@ -79,19 +82,22 @@ $steps = [
         return $out + ['left' => count($m->getMulti($keys))];
     },
 
-    'count' => function () use ($P) {
+    'count' => function () {
+        global $P;
         $m = client();
         $m->set($P, 10);
         $out = ['incr' => $m->increment($P, 5), 'decr' => $m->decrement($P, 2)];
         return $out + ['floor' => $m->decrement($P, 100)];
     },
 
-    'count_missing' => function () use ($P) {
+    'count_missing' => function () {
+        global $P;
         $m = client();
         return ['missing' => got($m, $m->increment($P, 5)), 'after' => got($m, $m->get($P))];
     },
 
-    'expire' => function () use ($P) {
+    'expire' => function () {
+        global $P;
         $m = client();
         $out = ['set' => $m->set($P, 'v', 1) && $m->set("$P-2", 'v', 1) && $m->set("$P-3", 'v')];
         $out['touch'] = [$m->touch("$P-2", 100), $m->touch("$P-3", 1), $m->touch("$P-4", 1)];
@@ -138,11 +144,17 @@ $steps = [
         return ['found' => count(array_filter($found, fn($v, $k) => $v === $k, 1))];
     },
 
-    'login' => function () use ($P) {
+    'login' => function () {
+        global $P;
         $m = client();
         $set = $m->set($P, 'v');
         return ['set' => $set, 'get' => $m->get($P) === 'v'];
     },
 ];
 
-echo json_encode($steps[$step]()), "\n";
+$out = [];
+foreach (explode(',', $list) as $i => $step) {
+    $P = "$prefix-$i";
+    $out[$step] = $steps[$step]();
+}
+echo json_encode($out), "\n";

@@ -1,4 +1,4 @@
-"""pylibmc. Usage: mc_pylibmc.py STEP SERVERS PREFIX, with PROTOCOL=text or binary, and USER_NAME
+"""pylibmc. Usage: mc_pylibmc.py STEPS SERVERS PREFIX, with PROTOCOL=text or binary, and USER_NAME
 and PASSWORD for SASL; what each step prints, test_mc_clients says."""
 
 import json
@@ -9,7 +9,8 @@ import time
 
 import pylibmc
 
-STEP, SERVERS, P = sys.argv[1:]
+STEPS, SERVERS, PREFIX = sys.argv[1:]
+P = PREFIX
 WAIT = 20_000  # ms
 
 
@@ -127,4 +128,8 @@ def login():
         return {"set": False, "get": False}
 
 
-print(json.dumps({"all": everything}.get(STEP, globals().get(STEP))()))
+said = {}
+for number, step in enumerate(STEPS.split(",")):
+    P = f"{PREFIX}-{number}"
+    said[step] = {"all": everything}.get(step, globals().get(step))()
+print(json.dumps(said))

@@ -1,4 +1,4 @@
-"""pymemcache. Usage: mc_pymemcache.py STEP SERVERS PREFIX; what each step prints, test_mc_clients
+"""pymemcache. Usage: mc_pymemcache.py STEPS SERVERS PREFIX; what each step prints, test_mc_clients
 says."""
 
 import json
@@ -9,7 +9,8 @@ import time
 from pymemcache.client.base import Client
 from pymemcache.client.hash import HashClient
 
-STEP, SERVERS, P = sys.argv[1:]
+STEPS, SERVERS, PREFIX = sys.argv[1:]
+P = PREFIX
 ADDRESSES = [(one.split(":")[0], int(one.split(":")[1])) for one in SERVERS.split(",")]
 
 
@@ -104,4 +105,8 @@ def found():
     return {"found": sum(key == text(value) for key, value in got.items())}
 
 
-print(json.dumps({"all": everything}.get(STEP, globals().get(STEP))()))
+said = {}
+for number, step in enumerate(STEPS.split(",")):
+    P = f"{PREFIX}-{number}"
+    said[step] = {"all": everything}.get(step, globals().get(step))()
+print(json.dumps(said))

@@ -896,6 +896,7 @@ def random_packet(rng, keys):
     return packet(name, **rest)
 
 
+FLUSHES = (OPCODES["FLUSH"], OPCODES["FLUSHQ"])
 # What may come last, since the connection ends with it.
 LAST = [
     packet("QUIT", opaque=1), packet("QUITQ", opaque=1), packet("GET", opaque=1),
@@ -918,6 +919,28 @@ def test_random_batches_are_answered_as_by_memcached(pair, fresh, rng, cut):
             pieces = [data[a:b] for a, b in zip([0, *ends], ends)]
         found = pair.differs(*pieces)
         assert not found, f"{packets}\n{found}"
+
+
+def test_broken_batches_harm_nobody(proxied, fresh, rng):
+    """Bytes changed, lost and doubled: an answer or an end, and others' items as they were."""
+    witness, value = fresh(), b"untouched"
+    with BinConnection(proxied.address) as other:
+        assert other.set(witness, value) == OK
+        for _ in range(200):
+            keys = [fresh() for _ in range(3)]
+            packets = [random_packet(rng, keys) for _ in range(rng.randint(1, 20))]
+            data = bytearray(b"".join(one for one in packets if one[1] not in FLUSHES))
+            for _ in range(rng.randint(1, 4)):
+                if data:
+                    at = rng.randrange(min(len(data), 400))
+                    data[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+            with wire.Connection(proxied.address) as conn:
+                conn.send(bytes(data))
+                conn.half_close()
+                conn.read_to_end()
+        assert other.get(witness) in (value, None)  # since a byte may make it a FLUSH
+        other.assert_empty()
+    assert proxied.proxy.alive()
 
 
 # -- a dead node ----------------------------------------------------------------------------------

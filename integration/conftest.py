@@ -195,6 +195,31 @@ def redis_proxy(module_proxy, redises):
     return module_proxy(slipring.pool("redis", redises[:3]))
 
 
+McPlace = collections.namedtuple("McPlace", "name address nodes proxy")
+
+
+@pytest.fixture(scope="module")
+def mc_places(module_proxy):
+    """A memcached to compare with, and a proxy over one node and one over three, as McPlaces by
+    name; all nodes are alike and of this file's own. SLIPRING_TEST_DIRECT=1 puts memcached itself
+    in the proxies' places: the test of the tests."""
+    places = {"direct": start_all(servers.Memcached, 1, item_max="1m")}
+    for name, count in (("one_node", 1), ("three_nodes", 3)):
+        only = bool(os.environ.get("SLIPRING_TEST_DIRECT"))
+        places[name] = start_all(servers.Memcached, 1 if only else count, item_max="1m")
+    yield {name: make_mc_place(name, nodes, module_proxy) for name, nodes in places.items()}
+    for nodes in places.values():
+        for node in nodes:
+            node.kill()
+
+
+def make_mc_place(name, nodes, make):
+    if name == "direct" or os.environ.get("SLIPRING_TEST_DIRECT"):
+        return McPlace(name, nodes[0].address, nodes, None)
+    proxy = make(slipring.pool("memcached", nodes, limits={"request": "4m"}))
+    return McPlace(name, proxy.address(), nodes, proxy)
+
+
 Sharded = collections.namedtuple("Sharded", "address shards")
 
 

@@ -139,8 +139,7 @@ EXCEPTIONS = [
     ("gat 0" + " <K>" * 1000 + "\r\n", b"END\r\n", b"", "the same"),
     *((line + "\r\n", direct, b"ERROR\r\n", "a command the proxy does not have")
       for line, direct in (
-          ("mn", b"MN\r\n"), ("mg <K> v", b"EN\r\n"), ("md <K>", b"NF\r\n"),
-          ("me <K>", b"EN\r\n"), ("bget <K>", b"END\r\n"),
+          ("bget <K>", b"END\r\n"),
           ("shutdown", b"ERROR: shutdown not enabled\r\n"),
           ("cache_memlimit 4", b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"),
           ("lru_crawler crawl x", b"BADCLASS invalid class id\r\n"),

@@ -7,23 +7,20 @@ What libraries test of themselves is in test_own_suites.
 """
 
 import json
-import os
-import pathlib
 import subprocess
 
 import pytest
 
+import programs
 import servers
 
 redis_py = pytest.importorskip("redis")
 
-CLIENTS = pathlib.Path(__file__).parent / "clients"
-PYTHON = "/usr/bin/python3"
 PROGRAMS = {
-    "redis-py": [PYTHON, "redis_py.py"],
+    "redis-py": [programs.PYTHON, "redis_py.py"],
     "phpredis": ["php", "-d", "display_errors=stderr", "phpredis.php"],
-    "redis-cli": [PYTHON, "redis_cli.py"],
-    "redis-cli-resp3": [PYTHON, "redis_cli.py"],
+    "redis-cli": [programs.PYTHON, "redis_cli.py"],
+    "redis-cli-resp3": [programs.PYTHON, "redis_cli.py"],
     "hiredis": ["hiredis"],  # made from hiredis.c
     "redis-rb": ["ruby", "-W0", "redis_rb.rb"],
     "ioredis": ["node", "ioredis.js"],
@@ -66,15 +63,8 @@ STEPS = {
 def hiredis(tmp_path_factory):
     path = tmp_path_factory.mktemp("hiredis") / "hiredis"
     subprocess.run(["gcc", "-std=c11", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1",
-                    str(CLIENTS / "hiredis.c"), "-o", str(path), "-lhiredis"], check=True)
+                    str(programs.CLIENTS / "hiredis.c"), "-o", str(path), "-lhiredis"], check=True)
     return path
-
-
-def run(words, **environment):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=25, cwd=str(CLIENTS),
-                          env={**os.environ, **environment}, check=False)
-    assert done.returncode == 0 and not done.stderr, (done.returncode, done.stderr, done.stdout)
-    return done.stdout
 
 
 @pytest.fixture
@@ -90,7 +80,7 @@ def test_library(library, step, sharded, prefix, request):
         program[0] = request.getfixturevalue("hiredis")
     proto = 3 if library.endswith("resp3") else 2
     host, port = sharded.address
-    out = run([*program, step, host, str(port), prefix], RESP=str(proto))
+    out = programs.run([*program, step, host, str(port), prefix], RESP=str(proto))
     assert json.loads(out) == {**STEPS[step], **({"proto": proto} if step == "connect" else {})}
 
 
@@ -144,6 +134,6 @@ def test_redis_py_lock(client, prefix):
 
 def test_redis_cli_counts_the_keys_of_all_shards(sharded, behind):
     host, port = sharded.address
-    out = run(["redis-cli", "-h", host, "-p", str(port), "--bigkeys"])
+    out = programs.run(["redis-cli", "-h", host, "-p", str(port), "--bigkeys"])
     keys = sum(shard.dbsize() for shard in behind)
     assert f"Sampled {keys} keys in the keyspace!" in out, out

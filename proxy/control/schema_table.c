@@ -70,6 +70,13 @@ static const char *format_word(size_t i)
 	return i < ARRAY_LEN(words) ? words[i] : NULL;
 }
 
+static const char *node_protocol_word(size_t i)
+{
+	static const char *const words[] = {"text", "binary"};
+
+	return i < ARRAY_LEN(words) ? words[i] : NULL;
+}
+
 static const char *protocol_word(size_t i)
 {
 	static const char *const words[] = {"memcached", "redis"};
@@ -216,6 +223,11 @@ static const struct setting settings[] = {
 	 .word = multiget_word, .standard = "partial",
 	 .help = "What a dead shard means in a multi-get: an error or a miss for its keys alone "
 		 "(partial), or one error for all (fail)."},
+	{OF_POOL(settings.node_protocol), .path = "node_protocol", .type = SETTING_WORD,
+	 .word = node_protocol_word, .standard = "text", .is_memcached = true,
+	 .help = "binary: the nodes answer nothing but memcached's binary protocol (memcached -S). "
+		 "Commands of text and meta clients are told in it, and those for which it has "
+		 "nothing are refused. Clients that speak binary are always spoken for in it."},
 	{OF_POOL(settings.on_down), .path = "failover.on_down", .type = SETTING_WORD,
 	 .word = down_word, .standard = "error", .is_memcached = true,
 	 .help = "What clients are told of keys whose node is down or gives no answer in time: an "

@@ -46,6 +46,7 @@ struct call {
 	bool is_error;	   /* the reply is the node's error */
 	bool waits;	   /* it may wait at the server: no time limit is the proxy's */
 	bool keeps_bytes;  /* they are needed again after they were written */
+	bool translated;   /* memcached: packets for a text command: see plan/translate */
 	bool barrier;	   /* memcached: its reply ends with MN, which is cut off */
 	bool pieces_taken; /* some of the reply has gone to the client already */
 	uint8_t result;	   /* of a part: enum call_result, once done */

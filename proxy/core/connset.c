@@ -48,8 +48,6 @@ const char *connset_why(struct engine *engine, const struct endpoint *endpoint,
 				  endpoint, out);
 }
 
-static const struct conn_kind usual = {.db = 0, .resp = 2};
-
 static bool is_kind(const struct connset *set, struct conn_kind kind)
 {
 	return memcmp(&set->kind, &kind, sizeof(kind)) == 0;
@@ -57,7 +55,7 @@ static bool is_kind(const struct connset *set, struct conn_kind kind)
 
 bool connset_is_usual(const struct connset *set)
 {
-	return is_kind(set, usual);
+	return is_kind(set, engine_usual_kind(&set->engine->topology->pools[set->endpoint->pool]));
 }
 
 static void init_set(struct connset *set, struct engine *engine, const struct endpoint *endpoint,
@@ -85,7 +83,8 @@ static void connect_all(struct connset *set)
 
 void connset_init(struct connset *set, struct engine *engine, const struct endpoint *endpoint)
 {
-	init_set(set, engine, endpoint, usual);
+	init_set(set, engine, endpoint,
+		 engine_usual_kind(&engine->topology->pools[endpoint->pool]));
 	connect_all(set);
 }
 

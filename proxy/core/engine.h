@@ -87,4 +87,11 @@ static inline const struct codec *engine_codec(const struct pool *pool)
 	return pool->protocol == PROTOCOL_REDIS ? &codec_redis : &codec_memcached;
 }
 
+/* The kind of connection that most requests of a pool take. */
+static inline struct conn_kind engine_usual_kind(const struct pool *pool)
+{
+	return (struct conn_kind){.resp = 2,
+				  .binary = pool->settings.node_protocol == NODE_PROTOCOL_BINARY};
+}
+
 #endif

@@ -30,6 +30,7 @@ void request_free(struct request *request)
 	struct engine *engine = request->engine;
 
 	chain_clear(&engine->chunks, &request->reply);
+	chain_clear(&engine->chunks, &request->line);
 	while (request->parts != NULL) {
 		struct call *part = request->parts;
 

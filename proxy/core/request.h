@@ -41,9 +41,10 @@ struct request {
 	enum reads reads;			  /* where its reads may go */
 	struct written written;			  /* marked again at its end */
 	void (*convert)(struct request *request); /* memcached binary: a reply of text -> packets */
-	uint32_t opaque;			  /* memcached binary: as its client sent it */
-	uint8_t opcode;				  /* likewise */
-	bool is_waiting;			  /* the proxy's own answer comes later */
+	struct chain line; /* memcached: the words of a command whose reply is translated */
+	uint32_t opaque;   /* memcached binary: as its client sent it */
+	uint8_t opcode;	   /* likewise */
+	bool is_waiting;   /* the proxy's own answer comes later */
 	bool finished;
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
 	bool quiet;  /* the reply is to be dropped */

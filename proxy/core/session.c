@@ -33,7 +33,7 @@ void session_init(struct session *session, const struct pool *pool)
 void session_reset(struct session *session)
 {
 	session_logout(session);
-	session->kind = (struct conn_kind){.resp = 2};
+	session->kind = engine_usual_kind(session->pool);
 	session->reads = READS_UNSET;
 	session->reply = REPLY_ON;
 	session->is_slow_ok = false;

@@ -36,9 +36,9 @@ void drop_start(struct request *request, const struct command_bytes *command)
 	struct chain *bytes = &request->first.bytes;
 	char buf[MC_META_KEY_MAX];
 
-	if (p->is_binary) {
+	if (request->kind.binary) {
 		const struct mcb_header header = {.magic = MCB_REQUEST, .opcode = MCB_DELETE};
-		struct span key = parsed_arg(p, command->start, p->key_first), none = span_of("");
+		struct span key = mc_meta_key(p, command->start, buf), none = span_of("");
 
 		mcb_packet(chunks, bytes, header, none, key, none);
 		drop_send(request, key);

@@ -5,6 +5,7 @@
 #include "core/connset.h"
 #include "plan/merge.h"
 #include "plan/plan.h"
+#include "plan/translate.h"
 #include "proto/resp_write.h"
 
 /* The parts are built in a writing chunk, so small pieces of one part lie side by side. */
@@ -33,6 +34,8 @@ static void fanout_done(struct call *part, enum call_result result)
 	if (plan_elsewhere(part, result) || (result != CALL_REPLY && plan_retry(part, result)))
 		return;
 	part->result = (uint8_t)result;
+	if (unlikely(part->translated) && result == CALL_REPLY)
+		translate_reply(part);
 	chain_clear(&request->engine->chunks, &part->bytes);
 	if (--request->calls_left == 0)
 		finish(request);
@@ -51,6 +54,7 @@ static struct call *new_part(struct request *request, const struct shard *shard)
 	part->lease = plan_lease(request, shard);
 	part->done = fanout_done;
 	part->on_piece = fanout_piece;
+	part->translated = request->first.translated;
 	part->number = request->n_parts++;
 	return part;
 }
@@ -175,6 +179,11 @@ static void write_mc_part(struct request *request, struct call *part,
 {
 	const struct arg *args = command->parsed->args->v;
 	const struct arg *last = &args[keys->first - 1];
+
+	if (unlikely(part->translated)) {
+		translate_keys(part, command, keys->first, order, part->n_keys);
+		return;
+	}
 	struct span words =
 		span_make(command->start + args[0].at, last->at + last->len - args[0].at);
 

@@ -92,6 +92,11 @@ bool miss_instead(struct call *call)
 	reply = miss_reply(request->command);
 	if (reply == NULL)
 		return false;
+	/* Its flags are not in what was sent. */
+	if (call->translated && (request->command->flags & CMD_META))
+		return false;
+	call->translated = false;
+	call->barrier = call->barrier && (request->command->flags & CMD_META);
 	chain_clear(&engine->chunks, &call->reply);
 	if (request->command->flags & CMD_META)
 		write_meta(call, reply);

@@ -5,6 +5,7 @@
 #include "plan/plan.h"
 #include "plan/script.h"
 #include "plan/transaction.h"
+#include "plan/translate.h"
 #include "proto/mc_meta.h"
 #include "proto/mc_reply.h"
 
@@ -74,6 +75,11 @@ void plan_take_bytes(struct request *request, const struct command_bytes *comman
 	struct chunk_pool *chunks = &request->engine->chunks;
 	struct chain *bytes = &request->first.bytes;
 
+	if (unlikely(request->first.translated)) {
+		if (chain_is_empty(bytes))
+			translate_keys(&request->first, command, p->key_first, NULL, p->key_count);
+		return;
+	}
 	if (likely(!p->line_cut))
 		chain_append(chunks, bytes, command->chunk, span_make(command->start, p->len));
 	else
@@ -99,6 +105,8 @@ static void take_reply(struct request *request, struct call *call)
 {
 	struct engine *engine = request->engine;
 
+	if (unlikely(call->translated))
+		translate_reply(call);
 	if (unlikely(call->barrier))
 		chain_drop_tail(&engine->chunks, &call->reply, strlen(MC_REPLY_BARRIER));
 	chain_move(&engine->chunks, &request->reply, &call->reply);
@@ -156,7 +164,7 @@ void single_start(struct request *request, const struct shard *shard, uint32_t n
 		miss_prepare(call);
 	call->lease = plan_lease(request, shard);
 	call->done = single_done;
-	call->on_piece = single_piece;
+	call->on_piece = call->translated ? NULL : single_piece;
 	call->n_keys = n_keys;
 	connset_send(request->engine, request->client_id, call);
 }

@@ -207,9 +207,9 @@ static const struct {
 
 static const char *word_for(const struct writer *w, uint16_t status)
 {
-	return status == MCB_OK		 ? words[w->row->id].ok
-	       : status == MCB_NOT_FOUND ? words[w->row->id].not_found
-	       : status == MCB_EXISTS	 ? words[w->row->id].exists
+	return status == MCB_OK		   ? words[w->row->id].ok
+	       : status == MCB_NOT_FOUND   ? words[w->row->id].not_found
+	       : status == MCB_EXISTS	   ? words[w->row->id].exists
 	       : w->row->id >= MC_META_GET ? "NS"
 					   : "NOT_STORED";
 }
@@ -273,12 +273,13 @@ static void put_flags(struct writer *w, const struct packet *packet, bool is_the
 	for (struct span word = next_word(&rest); word.len > 0; word = next_word(&rest)) {
 		char flag = word.p[0];
 
-		if (flag == 'O' || flag == 'b') {
+		if (flag == 'O') {
 			put(w, " ");
 			put_span(w, word);
 		} else if (flag == 'k') {
 			put(w, " k");
 			put_span(w, key);
+			put(w, has_flag(w, 'b') ? " b" : "");
 		} else if (is_there && flag == 'c') {
 			put_number(w, " c", packet->header.cas);
 		} else if (is_there && flag == 's') {

@@ -97,8 +97,8 @@ static bool make_store(struct packet *packet, const struct mc_text *text)
 		return true;
 	/* In binary a CAS of 0 asks for none. */
 	if (!read_u32(word_of(text, 2), &flags) || !read_exptime(word_of(text, 3), &exptime) ||
-	    (id == MC_CAS && (!number_parse_u64(word_of(text, 5), &packet->header.cas) ||
-			      packet->header.cas == 0)))
+	    (id == MC_CAS &&
+	     (!number_parse_u64(word_of(text, 5), &packet->header.cas) || packet->header.cas == 0)))
 		return false;
 	add_number(packet, 4, flags);
 	add_number(packet, 4, exptime);
@@ -111,7 +111,8 @@ static bool make_arithmetic(struct packet *packet, const struct mc_text *text)
 
 	if (!number_parse_u64(word_of(text, 2), &delta))
 		return false;
-	packet->header.opcode = text->parsed->command->id == MC_INCR ? MCB_INCREMENT : MCB_DECREMENT;
+	packet->header.opcode =
+		text->parsed->command->id == MC_INCR ? MCB_INCREMENT : MCB_DECREMENT;
 	add_number(packet, 8, delta);
 	add_number(packet, 8, 0);
 	add_number(packet, 4, NO_CREATION);

@@ -15,6 +15,7 @@ enum pool_protocol { PROTOCOL_MEMCACHED, PROTOCOL_REDIS };
 enum multiget_errors { MULTIGET_PARTIAL, MULTIGET_FAIL };
 
 /* What a client of a memcached node that gives no answer is told. */
+enum node_protocol { NODE_PROTOCOL_TEXT, NODE_PROTOCOL_BINARY };
 enum on_down { ON_DOWN_ERROR, ON_DOWN_MISS };
 
 /* Where a read may go. */
@@ -88,6 +89,7 @@ struct pool_settings {
 	uint32_t retries;
 	int multiget_errors; /* enum multiget_errors */
 	int on_down;	     /* enum on_down */
+	int node_protocol;   /* enum node_protocol */
 	uint32_t leases;     /* connections to each endpoint that clients of one worker may hold for
 			    transactions and blocking commands */
 	int reads;	     /* enum reads */

@@ -408,7 +408,6 @@ void client_accept(struct clients *clients, const struct pool *pool, int fd, boo
 	client->codec = engine_codec(pool);
 	client->stats = stats;
 	session_init(&client->session, pool);
-	client->text_kind = client->session.kind;
 	client->session.push = on_push;
 	client->id = ++clients->next_id * engine->n_workers + engine->worker;
 	client_identify(client);

@@ -54,14 +54,13 @@ struct client {
 	uint64_t connected_us, active_us;
 	const struct command *last; /* that it sent, or NULL */
 	char *name;		    /* CLIENT SETNAME, or NULL */
-	bool asks;    /* its CLIENT KILL is under way, which it is told of even if it is meant */
-	bool blocked; /* bytes wait to be parsed until there is room again */
-	struct conn_kind text_kind; /* memcached: of what a binary client has done in text */
-	bool is_known;		    /* memcached: its first byte has said what it speaks */
-	bool alone;		    /* the next command waits until all before it are answered */
-	bool ended;		    /* it sends no more, and what it sent before still waits */
-	bool closing;		    /* no command is taken any more: close once all is answered */
-	bool finished;		    /* all is answered: what is left is to be sent, then it goes */
+	bool asks;     /* its CLIENT KILL is under way, which it is told of even if it is meant */
+	bool blocked;  /* bytes wait to be parsed until there is room again */
+	bool is_known; /* memcached: its first byte has said what it speaks */
+	bool alone;    /* the next command waits until all before it are answered */
+	bool ended;    /* it sends no more, and what it sent before still waits */
+	bool closing;  /* no command is taken any more: close once all is answered */
+	bool finished; /* all is answered: what is left is to be sent, then it goes */
 	bool gone;
 	struct deferred freeing;
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan/binary.h"
+#include "plan/translate.h"
 #include "proto/mc_request.h"
 #include "serve/login.h"
 #include "serve/reject.h"
@@ -59,6 +60,15 @@ static void act_keyed(struct client *client, struct request *request,
 		     route_key(request->pool, key, request->engine->digest, &request->engine->rng));
 }
 
+static void carry_out(struct client *client, struct request *request,
+		      const struct command_bytes *line)
+{
+	request->command = line->parsed->command;
+	if (line->parsed->error != NULL || !translate_is_due(request, line) ||
+	    translate_begin(request, line))
+		dispatch_line(client, request, line);
+}
+
 /* Have the text protocol's command of the same meaning carried out: what goes to all shards is
  * merged there. */
 static void act_line(struct client *client, struct request *request, const char *line)
@@ -72,13 +82,12 @@ static void act_line(struct client *client, struct request *request, const char 
 
 	memcpy(chunk->data, line, len);
 	chunk->used = (uint32_t)len;
-	request->kind = client->text_kind;
+	request->kind = engine_usual_kind(client->pool);
 	if (mc_request_parse(&state, span_make(chunk->data, len), &limits, &engine->args,
 			     &parsed) != PARSE_DONE)
 		reject(request, span_of("CLIENT_ERROR Invalid arguments"));
 	else
-		dispatch_line(client, request,
-			      &(struct command_bytes){&parsed, chunk, chunk->data});
+		carry_out(client, request, &(struct command_bytes){&parsed, chunk, chunk->data});
 	chunk_unref(chunk);
 }
 

@@ -1,5 +1,6 @@
 #include "serve/dispatch_mc.h"
 
+#include "plan/translate.h"
 #include "proto/mc_meta.h"
 #include "serve/dispatch_binary.h"
 #include "serve/login.h"
@@ -27,6 +28,9 @@ static void dispatch_text(struct client *client, const struct command_bytes *com
 		login_text(client, request, command);
 	else if (unlikely(p->error != NULL && p->drops_key))
 		reject_set(request, command);
+	else if (p->error == NULL && translate_is_due(request, command) &&
+		 !translate_begin(request, command))
+		return;
 	else if (likely(p->error == NULL && p->command->split == SPLIT_NONE))
 		start_keyed(request, command);
 	else

@@ -59,7 +59,8 @@ static void describe(const struct setting *setting, struct text *out)
 		text_printf(out, ". Default: %s.",
 			    setting->standard != NULL ? setting->standard : "none");
 	if (setting->is_redis &&
-	    (setting->scope <= SCOPE_SHARD || setting->scope == SCOPE_USER))
+	    (setting->scope <= SCOPE_SHARD || setting->scope == SCOPE_USER ||
+	     setting->scope == SCOPE_PREFIX))
 		text_puts(out, " Only with 'protocol: redis'.");
 	if (setting->is_memcached)
 		text_puts(out, " Only with 'protocol: memcached'.");

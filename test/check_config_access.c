@@ -144,6 +144,27 @@ START_TEST(prefixes_refuse_what_they_say)
 }
 END_TEST
 
+START_TEST(prefixes_have_rules_for_expiry_times)
+{
+	struct config *config = parse(
+		"    ttl_jitter: 2.5%\n    max_ttl: 60d\n    default_ttl: 1h\n    prefixes:\n"
+		"      - {match: \"a\", max_ttl: off, default_ttl: 5m}\n      - {match: b}\n");
+
+	ck_assert_msg(config != NULL, "%s", told(&errors));
+	const struct ttl_rule *pools = &config->pools->settings.ttl;
+	const struct prefix_spec *a = config->pools->prefixes, *b = a + 1;
+
+	ck_assert_uint_eq(pools->jitter, 250);
+	ck_assert_uint_eq(pools->max_s, 60 * 86400);
+	ck_assert_uint_eq(pools->default_s, 3600);
+	ck_assert_uint_eq(a->ttl.jitter, TTL_UNSET);
+	ck_assert_uint_eq(a->ttl.max_s, 0);
+	ck_assert_uint_eq(a->ttl.default_s, 300);
+	ck_assert_uint_eq(b->ttl.max_s, TTL_UNSET);
+	config_free(config);
+}
+END_TEST
+
 START_TEST(own_commands_are_read)
 {
 	struct config *config = parse("    commands:\n      - {name: BF.ADD, keys: [1, -2, 3]}\n"
@@ -242,6 +263,7 @@ Suite *config_access_suite(void)
 	tcase_add_loop_test(tc, commands_become_bits, 0, ARRAY_LEN(rules));
 	tcase_add_test(tc, a_user_without_commands_may_all);
 	tcase_add_test(tc, prefixes_refuse_what_they_say);
+	tcase_add_test(tc, prefixes_have_rules_for_expiry_times);
 	tcase_add_test(tc, own_commands_are_read);
 	tcase_add_loop_test(tc, tells_what_is_wrong, 0, ARRAY_LEN(broken));
 	tcase_add_test(tc, goes_on_without_names);

@@ -1,7 +1,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "route/topology.h"
+#include "route/policy.h"
 #include "suites.h"
 
 /* What pools have beside shards with one address each: replicas, users, prefixes. */
@@ -216,6 +216,37 @@ START_TEST(knows_whether_replicas_are_read)
 }
 END_TEST
 
+START_TEST(a_prefix_has_its_own_rule_for_expiry_times)
+{
+	struct prefix_spec specs[] = {
+		{.match = prefixes[0].match, .ttl = {TTL_UNSET, 9, TTL_UNSET}},
+		{.match = prefixes[1].match},
+	};
+	struct pool_spec spec = {.prefixes = specs, .n_prefixes = 2};
+	struct topology *topology = build(spec);
+	const struct pool *pool = &topology->pools[0];
+
+	ck_assert(pool->has_ttl_rules);
+	ck_assert_uint_eq(pool_ttl(pool, span_of("ax"))->max_s, 9);
+	ck_assert_uint_eq(pool_ttl(pool, span_of("ax"))->jitter, 0);
+	ck_assert(!ttl_is_set(pool_ttl(pool, span_of("abc"))));
+	topology_unref(topology);
+
+	spec.settings.ttl = (struct ttl_rule){.jitter = 5, .max_s = 7};
+	topology = build(spec);
+	pool = &topology->pools[0];
+	ck_assert_uint_eq(pool_ttl(pool, span_of("x"))->max_s, 7);
+	ck_assert_uint_eq(pool_ttl(pool, span_of("ax"))->max_s, 9);
+	ck_assert_uint_eq(pool_ttl(pool, span_of("ax"))->jitter, 5);
+	ck_assert(!ttl_is_set(pool_ttl(pool, span_of("abc"))));
+	topology_unref(topology);
+
+	topology = build((struct pool_spec){0});
+	ck_assert(!topology->pools[0].has_ttl_rules);
+	topology_unref(topology);
+}
+END_TEST
+
 START_TEST(bits_past_the_words_are_not_set)
 {
 	ck_assert(bits_have(bits, 2, 63));
@@ -241,6 +272,7 @@ Suite *topology_access_suite(void)
 	tcase_add_test(tc, nodes_are_told_who_the_proxy_is);
 	tcase_add_test(tc, the_longest_prefix_counts);
 	tcase_add_test(tc, knows_whether_replicas_are_read);
+	tcase_add_test(tc, a_prefix_has_its_own_rule_for_expiry_times);
 	tcase_add_test(tc, bits_past_the_words_are_not_set);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -97,6 +97,59 @@ START_TEST(what_is_written_can_be_read)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	uint64_t parts; /* UINT64_MAX: refused */
+} percents[] = {
+	{"5%", 500},
+	{"0%", 0},
+	{"100%", 10000},
+	{"2.5%", 250},
+	{"2.25%", 225},
+	{"0.01%", 1},
+	{"1.05%", 105},
+	{"2.255%", UINT64_MAX},
+	{"5", UINT64_MAX},
+	{"%", UINT64_MAX},
+	{".5%", UINT64_MAX},
+	{"5.%", UINT64_MAX},
+	{"", UINT64_MAX},
+	{"-5%", UINT64_MAX},
+	{"5 %", UINT64_MAX},
+	{"1.2.3%", UINT64_MAX},
+	{"5.5", UINT64_MAX},
+	{"5%%", UINT64_MAX},
+	{"184467440737095517%", UINT64_MAX},
+};
+
+START_TEST(reads_shares)
+{
+	uint64_t parts;
+	char out[VALUE_TEXT_MAX];
+
+	if (!value_parse_percent(span_of(percents[_i].text), &parts))
+		parts = UINT64_MAX;
+	ck_assert_msg(parts == percents[_i].parts, "%s gave %llu", percents[_i].text,
+		      (unsigned long long)parts);
+	if (parts != UINT64_MAX)
+		ck_assert_str_eq(value_format_percent(parts, out), percents[_i].text);
+}
+END_TEST
+
+START_TEST(reads_whole_seconds)
+{
+	uint64_t seconds;
+	char out[VALUE_TEXT_MAX];
+
+	ck_assert(value_parse_seconds(span_of("2000ms"), &seconds));
+	ck_assert_uint_eq(seconds, 2);
+	ck_assert(value_parse_seconds(span_of("7d"), &seconds));
+	ck_assert_str_eq(value_format_seconds(seconds, out), "7d");
+	ck_assert(!value_parse_seconds(span_of("2500ms"), &seconds));
+	ck_assert(!value_parse_seconds(span_of("7"), &seconds));
+}
+END_TEST
+
 Suite *value_suite(void)
 {
 	Suite *suite = suite_create("value");
@@ -106,6 +159,8 @@ Suite *value_suite(void)
 	tcase_add_loop_test(tc, reads_sizes, 0, ARRAY_LEN(sizes));
 	tcase_add_test(tc, writes_the_shortest_exact_text);
 	tcase_add_loop_test(tc, what_is_written_can_be_read, 0, 8);
+	tcase_add_loop_test(tc, reads_shares, 0, ARRAY_LEN(percents));
+	tcase_add_test(tc, reads_whole_seconds);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -200,6 +200,7 @@ static void check_protocol(const struct checker *checker, const struct pool_spec
 	struct pool_spec standard_pool = {0};
 	struct shard_spec standard_shard = {0};
 	const struct user_spec standard_user = {0};
+	struct prefix_spec standard_prefix = {0};
 	bool redis = pool->protocol == PROTOCOL_REDIS;
 
 	/* One that is not known is told already. */
@@ -212,6 +213,8 @@ static void check_protocol(const struct checker *checker, const struct pool_spec
 		refuse_other(checker, redis, SCOPE_SHARD, &pool->shards[i], &standard_shard);
 	for (size_t i = 0; i < pool->n_users; i++)
 		refuse_other(checker, redis, SCOPE_USER, &pool->users[i], &standard_user);
+	for (size_t i = 0; i < pool->n_prefixes; i++)
+		refuse_other(checker, redis, SCOPE_PREFIX, &pool->prefixes[i], &standard_prefix);
 	schema_release(SCOPE_POOL, &standard_pool);
 	schema_release(SCOPE_SHARD, &standard_shard);
 	if (!redis)

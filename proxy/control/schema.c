@@ -113,7 +113,7 @@ void schema_defaults(enum setting_scope scope, void *base)
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].scope != scope)
 			continue;
-		if (rows[i].standard == NULL && rows[i].type == SETTING_WORD)
+		if (rows[i].standard == NULL && rows[i].unset != 0)
 			*(int *)field_of(&rows[i], base) = rows[i].unset;
 		else if (rows[i].standard != NULL &&
 			 schema_parse(&rows[i], rows[i].standard, base, &error) != 0)

@@ -35,6 +35,8 @@ enum setting_type {
 	SETTING_NUMBER,	   /* uint32_t */
 	SETTING_SIZE,	   /* uint64_t, bytes */
 	SETTING_DURATION,  /* uint32_t, ms */
+	SETTING_SECONDS,   /* uint32_t, s: a duration of whole seconds */
+	SETTING_PERCENT,   /* uint32_t, parts of 10,000 */
 	SETTING_WORD,	   /* int, the index of the word */
 	SETTING_TEXT,	   /* char *, owned; no control characters */
 	SETTING_TAG,	   /* char *, owned; two ASCII characters */
@@ -63,9 +65,9 @@ struct setting {
 	size_t offset;	   /* of the field in the scope's struct */
 	uint64_t min, max; /* in the field's unit; of texts in bytes; of a list in items */
 	const char *(*word)(size_t i); /* of a SETTING_WORD: its words, then NULL */
-	int unset;		       /* of a SETTING_WORD without a default */
-	const char *zero;	       /* the word for 0: "auto", "off"; or NULL */
-	struct setting_items items;    /* of a SETTING_LIST */
+	int unset;	  /* of a word or number without a default: what stands for none */
+	const char *zero; /* the word for 0: "auto", "off"; or NULL */
+	struct setting_items items; /* of a SETTING_LIST */
 	bool is_required;
 	bool is_secret;	      /* no message may repeat its value */
 	bool is_redis;	      /* means something to the protocol redis alone */

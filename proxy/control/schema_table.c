@@ -5,7 +5,8 @@
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 
-#define HOUR_MS 3600000
+#define HOUR_MS	  3600000
+#define TTL_MAX_S (UINT32_C(10) * 365 * 24 * 3600)
 
 #define TEXT_MAX     250  /* bytes of a name, a prefix, a path */
 #define REPLICAS_MAX 32	  /* of a shard */
@@ -19,8 +20,7 @@
 #define OF_REPLICA(field)                                                                          \
 	.scope = SCOPE_REPLICA, .offset = offsetof(struct replica_spec, field), .is_redis = true
 #define OF_USER(field) .scope = SCOPE_USER, .offset = offsetof(struct user_spec, field)
-#define OF_PREFIX(field)                                                                           \
-	.scope = SCOPE_PREFIX, .offset = offsetof(struct prefix_spec, field), .is_redis = true
+#define OF_PREFIX(field) .scope = SCOPE_PREFIX, .offset = offsetof(struct prefix_spec, field)
 #define OF_COMMAND(field)                                                                          \
 	.scope = SCOPE_COMMAND, .offset = offsetof(struct command_spec, field), .is_redis = true
 
@@ -275,6 +275,18 @@ static const struct setting settings[] = {
 	{OF_POOL(settings.health_timeout_ms), .path = "health.timeout", .type = SETTING_DURATION,
 	 .min = 1, .max = HOUR_MS, .standard = "500ms", .is_redis = true,
 	 .help = "How long a node may take to answer that."},
+	{OF_POOL(settings.ttl.jitter), .path = "ttl_jitter", .type = SETTING_PERCENT, .min = 1,
+	 .max = TTL_WHOLE, .zero = "off", .standard = "off",
+	 .help = "How much an expiry time may go up or down at random, as 5%, so that what was "
+		 "stored together does not expire together."},
+	{OF_POOL(settings.ttl.max_s), .path = "max_ttl", .type = SETTING_SECONDS, .min = 1,
+	 .max = TTL_MAX_S, .zero = "off", .standard = "off",
+	 .help = "The longest expiry time that a node is given, as 7d. What is stored without one "
+		 "stays without one, unless 'default_ttl' is set too."},
+	{OF_POOL(settings.ttl.default_s), .path = "default_ttl", .type = SETTING_SECONDS, .min = 1,
+	 .max = TTL_MAX_S, .zero = "off", .standard = "off",
+	 .help = "The expiry time of what is stored without one, as 1h: by an exptime of 0, or by "
+		 "a SET of Redis that names none and no KEEPTTL."},
 	{OF_POOL(credentials.name), .path = "credentials.username", .type = SETTING_TEXT, .min = 1,
 	 .max = TEXT_MAX, .example = "app",
 	 .help = "The user that the proxy is at the nodes. Without it, and with a password, the "
@@ -291,9 +303,8 @@ static const struct setting settings[] = {
 		 "by AUTH or HELLO; those of memcached by a set whose value is the name and the "
 		 "password with a blank between, as to memcached -Y, or by SASL PLAIN, as to -S."},
 	{OF_POOL(prefixes), .path = "prefixes", .type = SETTING_LIST, .min = 1, .max = PREFIXES_MAX,
-	 .is_redis = true,
 	 .items = {ITEMS(SCOPE_PREFIX, prefix_spec, pool_spec, n_prefixes), NULL,
-		   "{match: TEXT, reads: primary, refuse: [NAME]}"},
+		   "{match: TEXT, max_ttl: 7d, refuse: [NAME]}"},
 	 .help = "What holds for keys by how they begin. Of those that fit a key the longest "
 		 "counts."},
 	{OF_POOL(commands), .path = "commands", .type = SETTING_LIST, .min = 1, .max = COMMANDS_MAX,
@@ -346,12 +357,23 @@ static const struct setting settings[] = {
 	{OF_PREFIX(match), .path = "match", .type = SETTING_TEXT, .min = 1, .max = TEXT_MAX,
 	 .is_required = true, .example = "\"lock:\"", .help = "How the keys begin."},
 	{OF_PREFIX(reads), .path = "reads", .type = SETTING_WORD, .word = reads_word,
-	 .unset = READS_UNSET, .example = "primary",
+	 .unset = READS_UNSET, .is_redis = true, .example = "primary",
 	 .help = "Where reads of these keys may go. Without it, as the pool's."},
 	{OF_PREFIX(refuse), .path = "refuse", .type = SETTING_TEXTS, .min = 1, .max = TEXT_MAX,
-	 .example = "[del, \"@dangerous\"]",
+	 .is_redis = true, .example = "[del, \"@dangerous\"]",
 	 .help = "What nobody may do to these keys: a command, one of its subcommands as "
 		 "object|freq, a @CATEGORY, read or write."},
+	{OF_PREFIX(ttl.jitter), .path = "ttl_jitter", .type = SETTING_PERCENT, .min = 1,
+	 .max = TTL_WHOLE, .zero = "off", .unset = -1, .example = "5%",
+	 .help = "How much an expiry time of these keys may go up or down. Without it, as the "
+		 "pool's."},
+	{OF_PREFIX(ttl.max_s), .path = "max_ttl", .type = SETTING_SECONDS, .min = 1,
+	 .max = TTL_MAX_S, .zero = "off", .unset = -1, .example = "7d",
+	 .help = "The longest expiry time of these keys. Without it, as the pool's."},
+	{OF_PREFIX(ttl.default_s), .path = "default_ttl", .type = SETTING_SECONDS, .min = 1,
+	 .max = TTL_MAX_S, .zero = "off", .unset = -1, .example = "1h",
+	 .help = "The expiry time of these keys where they are stored without one. Without it, as "
+		 "the pool's."},
 
 	{OF_COMMAND(name), .path = "name", .type = SETTING_TEXT, .min = 1, .max = 64,
 	 .is_required = true, .example = "BF.ADD", .help = "The command's name, in any case."},

@@ -33,6 +33,12 @@ static void expects_range(const struct setting *setting, struct text *out)
 	if (setting->type == SETTING_DURATION) {
 		format = value_format_duration;
 		what = "a duration with its unit";
+	} else if (setting->type == SETTING_SECONDS) {
+		format = value_format_seconds;
+		what = "a duration of whole seconds with its unit";
+	} else if (setting->type == SETTING_PERCENT) {
+		format = value_format_percent;
+		what = "a share";
 	} else if (setting->type == SETTING_SIZE) {
 		format = value_format_size;
 		what = "a size";
@@ -58,6 +64,8 @@ void schema_expects(const struct setting *setting, struct text *out)
 	case SETTING_NUMBER:
 	case SETTING_SIZE:
 	case SETTING_DURATION:
+	case SETTING_SECONDS:
+	case SETTING_PERCENT:
 		expects_range(setting, out);
 		break;
 	case SETTING_WORD:
@@ -127,6 +135,10 @@ static int parse_range(const struct setting *setting, const char *text, void *fi
 
 	if (!is_zero && setting->type == SETTING_DURATION)
 		is_ok = value_parse_duration(s, &value);
+	else if (!is_zero && setting->type == SETTING_SECONDS)
+		is_ok = value_parse_seconds(s, &value);
+	else if (!is_zero && setting->type == SETTING_PERCENT)
+		is_ok = value_parse_percent(s, &value);
 	else if (!is_zero && setting->type == SETTING_SIZE)
 		is_ok = value_parse_size(s, &value);
 	else if (!is_zero)
@@ -255,6 +267,8 @@ int schema_parse(const struct setting *setting, const char *text, void *base, st
 	case SETTING_NUMBER:
 	case SETTING_SIZE:
 	case SETTING_DURATION:
+	case SETTING_SECONDS:
+	case SETTING_PERCENT:
 		return parse_range(setting, text, field, error);
 	case SETTING_WORD:
 		return parse_word(setting, text, field, error);

@@ -1,6 +1,6 @@
 /*
  * spec.h - pools and their shards as plain data: what configuration says and a snapshot is
- * built from. Strings are owned by the spec. Layer: route. Includes: dist, endpoint.
+ * built from. Strings are owned by the spec. Layer: route. Includes: dist, ttl.
  */
 #ifndef ROUTE_SPEC_H
 #define ROUTE_SPEC_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "route/dist.h"
+#include "route/ttl.h"
 
 enum pool_protocol { PROTOCOL_MEMCACHED, PROTOCOL_REDIS };
 enum multiget_errors { MULTIGET_PARTIAL, MULTIGET_FAIL };
@@ -68,6 +69,7 @@ struct prefix_spec {
 	struct string_list refuse;
 	uint64_t *refused; /* made of `refuse`: a bit a command id; NULL: none */
 	size_t refused_words;
+	struct ttl_rule ttl; /* TTL_UNSET: the pool's */
 };
 
 /* A command that the table has not: a module's. */
@@ -98,6 +100,7 @@ struct pool_settings {
 	uint32_t read_your_writes_ms; /* 0: off */
 	int identity;		      /* enum identity */
 	uint32_t health_every_ms, health_timeout_ms;
+	struct ttl_rule ttl;
 };
 
 struct pool_spec {

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "route/hash_tag.h"
+#include "route/policy.h"
 
 #define REDIS_PORT     6379
 #define MEMCACHED_PORT 11211
@@ -153,36 +154,6 @@ static void fill_users(struct pool *pool, const struct pool_spec *spec)
 		fill_user(&pool->users[pool->n_users++], &spec->users[i]);
 }
 
-static int longest_first(const void *a, const void *b)
-{
-	const struct policy *x = a, *y = b;
-
-	if (x->match_len != y->match_len)
-		return x->match_len > y->match_len ? -1 : 1;
-	return strcmp(x->match, y->match);
-}
-
-static void fill_policies(struct pool *pool, const struct pool_spec *spec)
-{
-	pool->policies = alloc_zeroed(spec->n_prefixes + 1, sizeof(*pool->policies));
-	pool->n_policies = spec->n_prefixes;
-	pool->reads_replicas = spec->settings.reads != READS_PRIMARY;
-	for (size_t i = 0; i < spec->n_prefixes; i++) {
-		const struct prefix_spec *from = &spec->prefixes[i];
-		int reads = from->reads == READS_UNSET ? spec->settings.reads : from->reads;
-
-		pool->policies[i] = (struct policy){
-			.match = alloc_string(from->match),
-			.match_len = strlen(from->match),
-			.reads = (enum reads)reads,
-			.refused = copy_bits(from->refused, from->refused_words),
-			.refused_words = from->refused_words,
-		};
-		pool->reads_replicas = pool->reads_replicas || reads != READS_PRIMARY;
-	}
-	qsort(pool->policies, pool->n_policies, sizeof(*pool->policies), longest_first);
-}
-
 static void fill_commands(struct pool *pool, const struct pool_spec *spec)
 {
 	pool->commands = alloc_zeroed(spec->n_commands + 1, sizeof(*pool->commands));
@@ -212,7 +183,7 @@ static void fill_settings(struct pool *pool, const struct pool_spec *spec)
 	pool->node_user = copy_text(spec->credentials.name);
 	pool->node_password = copy_text(spec->credentials.password.text);
 	fill_users(pool, spec);
-	fill_policies(pool, spec);
+	policies_fill(pool, spec);
 	fill_commands(pool, spec);
 }
 
@@ -273,14 +244,10 @@ static void free_settings(struct pool *pool)
 		free(pool->users[i].allowed);
 		free_list(&pool->users[i].prefixes);
 	}
-	for (size_t i = 0; i < pool->n_policies; i++) {
-		free(pool->policies[i].match);
-		free(pool->policies[i].refused);
-	}
+	policies_free(pool);
 	for (size_t i = 0; i < pool->n_commands; i++)
 		free(pool->commands[i].name);
 	free(pool->users);
-	free(pool->policies);
 	free(pool->commands);
 	free(pool->node_user);
 	free(pool->node_password);
@@ -362,17 +329,6 @@ const struct pool *topology_pool(const struct topology *topology, const char *na
 	for (size_t i = 0; i < topology->n_pools; i++)
 		if (strcmp(topology->pools[i].name, name) == 0)
 			return &topology->pools[i];
-	return NULL;
-}
-
-const struct policy *pool_policy(const struct pool *pool, struct span key)
-{
-	for (size_t i = 0; i < pool->n_policies; i++) {
-		const struct policy *policy = &pool->policies[i];
-
-		if (span_starts_with(key, span_make(policy->match, policy->match_len)))
-			return policy;
-	}
 	return NULL;
 }
 

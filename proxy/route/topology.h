@@ -44,6 +44,7 @@ struct policy {
 	enum reads reads;  /* never READS_UNSET */
 	uint64_t *refused; /* a bit a command id; NULL: none */
 	size_t refused_words;
+	struct ttl_rule ttl; /* never TTL_UNSET */
 };
 
 struct pool {
@@ -65,7 +66,8 @@ struct pool {
 	size_t n_policies;
 	struct command_spec *commands; /* that the table of commands has not */
 	size_t n_commands;
-	bool reads_replicas;	       /* some read of it may go to a replica */
+	bool reads_replicas; /* some read of it may go to a replica */
+	bool has_ttl_rules;  /* some expiry time of it may be changed */
 	struct cluster_config cluster; /* told to clients that look for its nodes */
 	struct pool_settings settings;
 };
@@ -91,9 +93,6 @@ void topology_unref(struct topology *topology);
 
 /* The pool of that name, or NULL. */
 const struct pool *topology_pool(const struct topology *topology, const char *name);
-
-/* The policy of a key, or NULL: that of its longest prefix that has one. */
-const struct policy *pool_policy(const struct pool *pool, struct span key);
 
 /* The user of that name, or NULL. */
 const struct user *pool_user(const struct pool *pool, struct span name);

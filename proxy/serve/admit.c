@@ -3,6 +3,7 @@
 #include "core/reads.h"
 #include "plan/transaction.h"
 #include "proto/resp_request.h"
+#include "route/policy.h"
 #include "serve/local_reply.h"
 
 static bool refuse(struct request *request)

@@ -37,6 +37,8 @@ static struct topology *build(const struct data_path_setup *setup)
 				 .n_shards = DATA_PATH_SHARDS};
 	struct error error;
 
+	spec.prefixes = setup->prefixes;
+	spec.n_prefixes = setup->n_prefixes;
 	memcpy(own, shards, sizeof(own));
 	own[0].replicas = replicas;
 	own[0].n_replicas = setup->replicas;
@@ -59,6 +61,7 @@ static struct topology *build(const struct data_path_setup *setup)
 		.read_your_writes_ms = setup->read_your_writes_ms,
 		.health_every_ms = 250,
 		.health_timeout_ms = 500,
+		.ttl = setup->ttl,
 	};
 	struct topology *topology = topology_build(&spec, 1, 1, &error);
 	ck_assert_msg(topology != NULL, "%s", error.text);

@@ -40,6 +40,9 @@ struct data_path_setup {
 	struct user_spec credentials; /* towards the servers */
 	struct user_spec *users;      /* n_users of them */
 	size_t n_users;
+	struct ttl_rule ttl;
+	struct prefix_spec *prefixes;
+	size_t n_prefixes;
 };
 
 struct data_path {

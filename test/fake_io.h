@@ -17,8 +17,9 @@
 
 #include "io/stream.h"
 
-#define FAKE_START_US  1000000 /* what the clock of a new loop shows */
-#define FAKE_LINGER_MS 500     /* from a finished stream's last byte to its end */
+#define FAKE_START_US  1000000		       /* what the clock of a new loop shows */
+#define FAKE_REAL_MS   UINT64_C(1700000000500) /* and what the real time is then */
+#define FAKE_LINGER_MS 500		       /* from a finished stream's last byte to its end */
 
 enum fake_state {
 	FAKE_CONNECTING, /* the proxy waits for fake_connect() */

@@ -36,6 +36,11 @@ uint64_t loop_now_us(struct loop *loop)
 	return loop->now_us;
 }
 
+uint64_t loop_real_ms(struct loop *loop)
+{
+	return FAKE_REAL_MS + (loop->now_us - FAKE_START_US) / 1000;
+}
+
 void loop_defer(struct loop *loop, struct deferred *deferred)
 {
 	deferred->next = NULL;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "io/loop_uv.h"
 
@@ -153,6 +154,15 @@ uint64_t loop_now_us(struct loop *loop)
 	if (loop->now_us == 0)
 		loop->now_us = uv_hrtime() / 1000;
 	return loop->now_us;
+}
+
+uint64_t loop_real_ms(struct loop *loop)
+{
+	struct timespec now;
+
+	(void)loop; /* its time is none that a node would know */
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 void loop_defer(struct loop *loop, struct deferred *deferred)

@@ -40,6 +40,9 @@ void loop_run_out(struct loop *loop);
 /* Monotonic microseconds, read at most once a turn. */
 uint64_t loop_now_us(struct loop *loop);
 
+/* Real milliseconds since 1970, read each time. Any thread. */
+uint64_t loop_real_ms(struct loop *loop);
+
 /* Run `deferred` once, after this turn's flush. It must not be queued already. */
 void loop_defer(struct loop *loop, struct deferred *deferred);
 

@@ -6,6 +6,7 @@
 #include "plan/merge.h"
 #include "plan/plan.h"
 #include "plan/translate.h"
+#include "plan/ttl_care.h"
 #include "proto/resp_write.h"
 
 /* The parts are built in a writing chunk, so small pieces of one part lie side by side. */
@@ -140,18 +141,6 @@ static void sort_keys(struct request *request)
 		engine->part_of[i] = NULL;
 }
 
-/* A key with what goes with it, large values by reference. */
-static void append_piece(struct request *request, struct call *part,
-			 const struct command_bytes *command, struct span piece)
-{
-	struct chunk_pool *chunks = &request->engine->chunks;
-
-	if (piece.len <= CHAIN_GATHER_MAX)
-		chain_copy(chunks, &part->bytes, piece);
-	else
-		chain_append(chunks, &part->bytes, command->chunk, piece);
-}
-
 static void write_resp_part(struct request *request, struct call *part,
 			    const struct command_bytes *command, const struct key_range *keys,
 			    const uint32_t *order)
@@ -169,8 +158,30 @@ static void write_resp_part(struct request *request, struct call *part,
 		const struct arg *before = &args[first - 1], *last = &args[first + keys->step - 1];
 		uint32_t at = before->at + before->len + 2, end = last->at + last->len + 2;
 
-		append_piece(request, part, command, span_make(command->start + at, end - at));
+		plan_append(request, &part->bytes, command,
+			    span_make(command->start + at, end - at));
 	}
+}
+
+/* The words before the keys. */
+static void write_mc_words(struct request *request, struct call *part,
+			   const struct command_bytes *command, const struct key_range *keys,
+			   const uint32_t *order)
+{
+	const struct arg *args = command->parsed->args->v;
+	const struct arg *last = &args[keys->first - 1];
+	uint32_t at = args[0].at, end = last->at + last->len;
+	struct ttl_change change;
+
+	if (unlikely(request->pool->has_ttl_rules) &&
+	    ttl_care_part(request, command, keys->first, order, part->n_keys, &change)) {
+		plan_append(request, &part->bytes, command,
+			    span_make(command->start + at, change.at - at));
+		chain_copy(&request->engine->chunks, &part->bytes,
+			   span_make(change.text, change.n_text));
+		at = change.at + change.len;
+	}
+	plan_append(request, &part->bytes, command, span_make(command->start + at, end - at));
 }
 
 static void write_mc_part(struct request *request, struct call *part,
@@ -178,22 +189,18 @@ static void write_mc_part(struct request *request, struct call *part,
 			  const uint32_t *order)
 {
 	const struct arg *args = command->parsed->args->v;
-	const struct arg *last = &args[keys->first - 1];
-
 	if (unlikely(part->translated)) {
 		translate_keys(part, command, keys->first, order, part->n_keys);
 		return;
 	}
-	struct span words =
-		span_make(command->start + args[0].at, last->at + last->len - args[0].at);
 
-	append_piece(request, part, command, words);
+	write_mc_words(request, part, command, keys, order);
 	for (uint32_t i = 0; i < part->n_keys; i++) {
 		const struct arg *key = &args[keys->first + order[i]];
 
 		/* With the blank that stands before each word. */
-		append_piece(request, part, command,
-			     span_make(command->start + key->at - 1, key->len + 1));
+		plan_append(request, &part->bytes, command,
+			    span_make(command->start + key->at - 1, key->len + 1));
 	}
 	chain_copy(&request->engine->chunks, &part->bytes, span_of("\r\n"));
 }

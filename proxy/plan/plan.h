@@ -41,6 +41,10 @@ void plan_take_bytes(struct request *request, const struct command_bytes *comman
 /* Count the items that a call's reply has, and those that it has not. */
 void plan_count_hits(struct request *request, const struct call *call);
 
+/* Append some of a command's bytes: a few are copied, to lie side by side, many are referred to. */
+void plan_append(struct request *request, struct chain *to, const struct command_bytes *command,
+		 struct span piece);
+
 /* Set call->endpoint to that of the shard's nodes which a request's part for it goes to. */
 void plan_choose(struct call *call, const struct shard *shard);
 

@@ -6,6 +6,7 @@
 #include "plan/script.h"
 #include "plan/transaction.h"
 #include "plan/translate.h"
+#include "plan/ttl_care.h"
 #include "proto/mc_meta.h"
 #include "proto/mc_reply.h"
 
@@ -55,6 +56,19 @@ bool plan_retry(struct call *call, enum call_result result)
 	return true;
 }
 
+void plan_append(struct request *request, struct chain *to, const struct command_bytes *command,
+		 struct span piece)
+{
+	struct chunk_pool *chunks = &request->engine->chunks;
+
+	if (piece.len == 0)
+		return;
+	if (piece.len <= CHAIN_GATHER_MAX)
+		chain_copy(chunks, to, piece);
+	else
+		chain_append(chunks, to, command->chunk, piece);
+}
+
 /* A line without its noreply and what else a node need not see. */
 static void take_cut_line(struct request *request, const struct command_bytes *command)
 {
@@ -80,9 +94,11 @@ void plan_take_bytes(struct request *request, const struct command_bytes *comman
 			translate_keys(&request->first, command, p->key_first, NULL, p->key_count);
 		return;
 	}
-	if (likely(!p->line_cut))
+	bool is_taken =
+		unlikely(request->pool->has_ttl_rules) && ttl_care_take(request, command);
+	if (likely(!is_taken && !p->line_cut))
 		chain_append(chunks, bytes, command->chunk, span_make(command->start, p->len));
-	else
+	else if (!is_taken)
 		take_cut_line(request, command);
 	if (unlikely(p->barrier)) {
 		chain_append(chunks, bytes, NULL, span_of(MC_META_BARRIER));

@@ -11,6 +11,7 @@
 
 #define CLIENTS	 5
 #define KEYS	 100
+#define FEW_KEYS 8 /* so that clients often read the same, the long one among them */
 #define STEPS	 600
 #define ASKED	 4096 /* commands of one client at most */
 #define LONG_KEY 7    /* the one with a value that goes in pieces */
@@ -26,6 +27,7 @@ static struct data_path dp;
 static struct rng rng;
 static struct player players[CLIENTS];
 static uint64_t seed;
+static uint64_t n_keys;
 static bool faults; /* servers go: a reply may be an error of the proxy's instead */
 
 static uint64_t pick(uint64_t n)
@@ -113,7 +115,7 @@ static void random_words(char *words, size_t cap)
 		return;
 	}
 	while (n-- > 0)
-		len += snprintf(words + len, cap - (size_t)len, " k%d", (int)pick(KEYS));
+		len += snprintf(words + len, cap - (size_t)len, " k%d", (int)pick(n_keys));
 }
 
 static void ask(struct player *player)
@@ -243,6 +245,7 @@ static void play(int test, struct data_path_setup setup)
 {
 	seed = (uint64_t)test;
 	rng_init(&rng, seed);
+	n_keys = setup.coalesce ? FEW_KEYS : KEYS;
 	setup.protocol = PROTOCOL_REDIS;
 	setup.request_ms = 3600000;
 	data_path_init(&dp, setup);
@@ -285,6 +288,13 @@ START_TEST(servers_and_clients_that_go_leave_the_others_in_order)
 }
 END_TEST
 
+START_TEST(reads_that_are_shared_are_the_same)
+{
+	faults = _i % 2 == 1;
+	play(_i, (struct data_path_setup){.coalesce = true});
+}
+END_TEST
+
 Suite *client_random_suite(void)
 {
 	Suite *suite = suite_create("client_random");
@@ -294,6 +304,7 @@ Suite *client_random_suite(void)
 	tcase_add_loop_test(tcase, every_client_is_told_the_right_thing_in_order, 0, 30);
 	tcase_add_loop_test(tcase, few_in_flight_change_nothing_of_it, 0, 30);
 	tcase_add_loop_test(tcase, servers_and_clients_that_go_leave_the_others_in_order, 0, 60);
+	tcase_add_loop_test(tcase, reads_that_are_shared_are_the_same, 0, 60);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -54,6 +54,7 @@ START_TEST(defaults_of_a_pool)
 	ck_assert_uint_eq(any.pool.settings.retries, 1);
 	ck_assert_int_eq(any.pool.settings.multiget_errors, MULTIGET_PARTIAL);
 	ck_assert(!ttl_is_set(&any.pool.settings.ttl));
+	ck_assert_int_eq(any.pool.settings.coalesce, 0);
 	schema_release(SCOPE_POOL, &any);
 }
 END_TEST
@@ -79,6 +80,7 @@ START_TEST(defaults_of_items)
 {
 	schema_defaults(SCOPE_PREFIX, &any);
 	ck_assert_int_eq(any.prefix.reads, READS_UNSET);
+	ck_assert_int_eq(any.prefix.coalesce, -1);
 	ck_assert_uint_eq(any.prefix.ttl.jitter, TTL_UNSET);
 	ck_assert_uint_eq(any.prefix.ttl.max_s, TTL_UNSET);
 	ck_assert_uint_eq(any.prefix.ttl.default_s, TTL_UNSET);

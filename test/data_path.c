@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "core/connset.h"
+#include "core/herd.h"
 #include "core/request.h"
 #include "core/scripts.h"
 #include "core/writes.h"
@@ -62,6 +63,7 @@ static struct topology *build(const struct data_path_setup *setup)
 		.health_every_ms = 250,
 		.health_timeout_ms = 500,
 		.ttl = setup->ttl,
+		.coalesce = setup->coalesce,
 	};
 	struct topology *topology = topology_build(&spec, 1, 1, &error);
 	ck_assert_msg(topology != NULL, "%s", error.text);
@@ -83,12 +85,14 @@ void data_path_begin(struct data_path *dp, struct data_path_setup setup)
 	dp->pool = &dp->topology->pools[0];
 	dp->writes = setup.read_your_writes_ms > 0 ? writes_new() : NULL;
 	dp->scripts = scripts_new();
+	dp->marks = herd_marks_new();
 	engine_init(&dp->engine, &(struct engine_setup){
 					 .topology = dp->topology,
 					 .all_stats = &dp->stats,
 					 .n_workers = 1,
 					 .writes = dp->writes,
 					 .scripts = dp->scripts,
+					 .marks = dp->marks,
 					 .memory = setup.memory != 0 ? setup.memory : 1 << 30,
 					 .seed = 42,
 				 });
@@ -150,6 +154,7 @@ void data_path_fini(struct data_path *dp)
 	stats_free(dp->stats);
 	writes_free(dp->writes);
 	scripts_free(dp->scripts);
+	herd_marks_free(dp->marks);
 	topology_unref(dp->topology);
 }
 

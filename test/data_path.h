@@ -43,6 +43,7 @@ struct data_path_setup {
 	struct ttl_rule ttl;
 	struct prefix_spec *prefixes;
 	size_t n_prefixes;
+	bool coalesce;
 };
 
 struct data_path {
@@ -50,6 +51,7 @@ struct data_path {
 	struct stats *stats;
 	struct writes *writes;
 	struct scripts *scripts;
+	struct herd_marks *marks;
 	struct engine engine;
 	struct loop *loop;
 	const struct pool *pool;

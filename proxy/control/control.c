@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "control/admin_http.h"
 #include "control/view.h"
+#include "core/herd.h"
 #include "core/scripts.h"
 #include "core/writes.h"
 #include "io/listener.h"
@@ -47,6 +48,7 @@ struct control {
 	struct view view;
 	struct scripts *scripts;
 	struct writes *writes;
+	struct herd_marks *marks;
 	struct timer *grace;
 	struct signal_watch *signals[3];
 };
@@ -233,6 +235,7 @@ static void start_workers(struct control *control)
 			.n_workers = control->n_workers,
 			.scripts = control->scripts,
 			.writes = control->writes,
+			.marks = control->marks,
 			.memory = control->config->memory / control->n_workers,
 		};
 
@@ -291,6 +294,7 @@ static void init(struct control *control)
 		control->stats[w] = stats_new(control->topology);
 	control->scripts = scripts_new();
 	control->writes = writes_new();
+	control->marks = herd_marks_new();
 	control->workers = alloc_zeroed(n, sizeof(struct worker *));
 	control->doors = alloc_zeroed(control->topology->n_pools, sizeof(*control->doors));
 	for (uint16_t p = 0; p < control->topology->n_pools; p++)
@@ -329,6 +333,7 @@ static void fini(struct control *control)
 	free(control->doors);
 	scripts_free(control->scripts);
 	writes_free(control->writes);
+	herd_marks_free(control->marks);
 	free(control->stats);
 	free(control->workers);
 	free(control->entrances);

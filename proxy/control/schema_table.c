@@ -287,6 +287,11 @@ static const struct setting settings[] = {
 	 .max = TTL_MAX_S, .zero = "off", .standard = "off",
 	 .help = "The expiry time of what is stored without one, as 1h: by an exptime of 0, or by "
 		 "a SET of Redis that names none and no KEEPTTL."},
+	{OF_POOL(settings.coalesce), .path = "coalesce", .type = SETTING_WORD, .word = bool_word,
+	 .standard = "false",
+	 .help = "Whether clients of one worker that read the same key by the same command at the "
+		 "same time share one request to the node. Each sees every write that this process "
+		 "has answered before; of what others write, as much as the first one does."},
 	{OF_POOL(credentials.name), .path = "credentials.username", .type = SETTING_TEXT, .min = 1,
 	 .max = TEXT_MAX, .example = "app",
 	 .help = "The user that the proxy is at the nodes. Without it, and with a password, the "
@@ -374,6 +379,10 @@ static const struct setting settings[] = {
 	 .max = TTL_MAX_S, .zero = "off", .unset = -1, .example = "1h",
 	 .help = "The expiry time of these keys where they are stored without one. Without it, as "
 		 "the pool's."},
+	{OF_PREFIX(coalesce), .path = "coalesce", .type = SETTING_WORD, .word = bool_word,
+	 .unset = -1, .example = "true",
+	 .help = "Whether equal reads of one of these keys share a request. Without it, as the "
+		 "pool's."},
 
 	{OF_COMMAND(name), .path = "name", .type = SETTING_TEXT, .min = 1, .max = 64,
 	 .is_required = true, .example = "BF.ADD", .help = "The command's name, in any case."},

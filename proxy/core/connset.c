@@ -167,8 +167,7 @@ void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 			connect_all(set);
 	}
 	assert(set->n > 0);
-	struct upstream *up =
-		&set->upstreams[set->n == 1 ? 0 : client_id / engine->n_workers % set->n];
+	struct upstream *up = &set->upstreams[connset_place(engine, set->n, client_id)];
 
 	if (likely(takes_calls(up)))
 		upstream_send(up, call);

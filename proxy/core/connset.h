@@ -65,6 +65,12 @@ void connset_fini(struct connset *set);
  */
 void connset_send(struct engine *engine, uint64_t client_id, struct call *call);
 
+/* Which of an endpoint's n shared connections a client's calls take. */
+static inline uint32_t connset_place(const struct engine *engine, uint32_t n, uint64_t client_id)
+{
+	return n == 1 ? 0 : (uint32_t)(client_id / engine->n_workers % n);
+}
+
 /*
  * A connection for `owner` alone, which may still be connecting: calls queue on it. NULL with
  * *result saying why: CALL_DOWN, or CALL_NO_LEASE at the limit of the pool (limits.leases).

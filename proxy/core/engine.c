@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "core/connset.h"
+#include "core/herd.h"
 #include "core/modules.h"
 #include "core/replicas.h"
 #include "core/request.h"
@@ -38,8 +39,11 @@ void engine_init(struct engine *engine, const struct engine_setup *setup)
 	engine->scripts = setup->scripts;
 	engine->writes = setup->writes;
 	engine->modules = alloc_zeroed(topology->n_pools, sizeof(*engine->modules));
-	for (uint16_t i = 0; i < topology->n_pools; i++)
+	for (uint16_t i = 0; i < topology->n_pools; i++) {
 		engine->modules[i] = modules_rows(&topology->pools[i]);
+		if (topology->pools[i].coalesces && setup->marks != NULL && engine->herds == NULL)
+			engine->herds = herds_new(setup->marks);
+	}
 	engine->connsets = alloc_zeroed(topology->n_endpoints, sizeof(*engine->connsets));
 	for (uint16_t i = 0; i < topology->n_endpoints; i++)
 		connset_init(&engine->connsets[i], engine, &topology->endpoints[i]);
@@ -59,6 +63,7 @@ void engine_fini(struct engine *engine)
 		connset_fini(&engine->connsets[i]);
 	free(engine->connsets);
 	replicas_fini(engine);
+	herds_free(engine->herds);
 	for (uint16_t i = 0; i < engine->topology->n_pools; i++)
 		free(engine->modules[i]);
 	free(engine->modules);

@@ -21,6 +21,8 @@ struct connset;
 struct replica;
 struct replica_probes;
 struct writes;
+struct herds;
+struct herd_marks;
 struct scripts;
 struct pubsub;
 
@@ -49,6 +51,7 @@ struct engine {
 	struct replica *replicas;      /* by endpoint id: may it be read? */
 	struct replica_probes *probes; /* by pool */
 	struct writes *writes;	       /* of all workers' clients; NULL: none are remembered */
+	struct herds *herds;	       /* NULL: no pool coalesces */
 	uint64_t started_us;
 
 	/* Scratch, valid until the next command is parsed; grown, never shrunk. */
@@ -67,9 +70,10 @@ struct engine_setup {
 	struct topology *topology; /* it takes a reference */
 	struct stats *const *all_stats;
 	uint16_t worker, n_workers;
-	uint64_t memory;	 /* bytes of chunks */
-	struct writes *writes;	 /* shared by all workers, or NULL */
-	struct scripts *scripts; /* shared by all workers, or NULL */
+	uint64_t memory;	  /* bytes of chunks */
+	struct writes *writes;	  /* shared by all workers, or NULL */
+	struct scripts *scripts;  /* shared by all workers, or NULL */
+	struct herd_marks *marks; /* shared by all workers; NULL: nothing is coalesced */
 	uint64_t seed;
 };
 

@@ -192,6 +192,7 @@ static void note_read(struct request *request, uint16_t slot)
 	    !writes_have(request->engine->writes, slot, now_ms(request)))
 		return;
 	request->reads = READS_PRIMARY;
+	request->reads_own = true;
 	stat_add(&request->engine->stats->counter[STAT_READS_OWN], 1);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/herd.h"
 #include "core/reads.h"
 
 struct request *request_new(struct engine *engine, const struct pool *pool,
@@ -66,9 +67,20 @@ uint64_t request_held(const struct request *request)
 {
 	uint64_t held = request->reply.bytes + request->first.reply.bytes;
 
+	if (request->herd != NULL)
+		held += herd_held(request->herd);
 	for (const struct call *part = request->parts; part != NULL; part = part->next)
 		held += part->reply.bytes;
 	return held;
+}
+
+/* Somebody may have to see what it wrote. */
+static void note_end(struct request *request)
+{
+	if (request->written.n > 0)
+		reads_note_end(request);
+	if (request->marks)
+		herds_note_end(request);
 }
 
 void request_finish(struct request *request)
@@ -76,8 +88,8 @@ void request_finish(struct request *request)
 	request->finished = true;
 	if (unlikely(request->convert != NULL) && request->client != NULL)
 		request->convert(request);
-	if (unlikely(request->written.n > 0))
-		reads_note_end(request);
+	if (unlikely(request->written.n > 0 || request->marks))
+		note_end(request);
 	request->events->on_finished(request);
 }
 

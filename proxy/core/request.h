@@ -13,6 +13,7 @@
 
 struct client;
 struct session;
+struct herd;
 
 /* What the client is told; a static const table. */
 struct request_events {
@@ -45,11 +46,15 @@ struct request {
 	uint32_t opaque;   /* memcached binary: as its client sent it */
 	uint8_t opcode;	   /* likewise */
 	bool is_waiting;   /* the proxy's own answer comes later */
+	uint16_t mark;	   /* of herd.h, where `marks`: split again at its end */
+	bool marks;
+	bool reads_own; /* it reads what its client has just written */
 	bool finished;
 	bool broken; /* some of the reply has gone out and the rest never will: close the client */
 	bool quiet;  /* the reply is to be dropped */
 	bool is_error;
 	bool writes;	   /* meta: though its row says that it reads */
+	struct herd *herd; /* that it waits in, or whose call it has; or NULL */
 	struct call first; /* most requests need no other */
 };
 
@@ -62,6 +67,12 @@ void request_free(struct request *request); /* off its list */
 
 /* Its client has gone: drop what there is of the reply. It goes on until its calls are back. */
 void request_abandon(struct request *request);
+
+/* Is there anybody to be answered? */
+static inline bool request_is_wanted(const struct request *request)
+{
+	return request->client != NULL || request->herd != NULL;
+}
 
 /* Bytes of reply that it holds, whole or in parts. */
 uint64_t request_held(const struct request *request);

@@ -5,7 +5,7 @@ void session_changed(struct session *session)
 	const struct pool *pool = session->pool;
 
 	session->is_watched = pool->n_users > 0 || pool->n_policies > 0 || pool->reads_replicas ||
-			      pool->settings.read_your_writes_ms > 0 ||
+			      pool->coalesces || pool->settings.read_your_writes_ms > 0 ||
 			      session->reads != READS_UNSET || session->reply != REPLY_ON ||
 			      session->transaction != NULL || session->subscriber != NULL;
 }

@@ -35,6 +35,13 @@ void fanout_start(struct request *request, const struct command_bytes *command,
 /* Send the same bytes, as request->first.bytes has them, to every shard (SPLIT_ALL). */
 void fanout_all_start(struct request *request);
 
+/*
+ * coalesce.c: a command of a pool with `coalesces`, before it is started: a write is noted, a read
+ * joins its like or is sent for others to join. True if that was all, and the request may be gone;
+ * false if it is still to be started.
+ */
+NODISCARD bool coalesce(struct request *request, const struct command_bytes *command);
+
 /* The command's own bytes, as they are to be sent, to request->first.bytes. */
 void plan_take_bytes(struct request *request, const struct command_bytes *command);
 

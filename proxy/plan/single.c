@@ -32,7 +32,7 @@ bool plan_send_elsewhere(struct call *call, enum call_result result)
 {
 	struct request *request = call->request;
 
-	if (call->pieces_taken || request->client == NULL || !reads_elsewhere(call, result))
+	if (call->pieces_taken || !request_is_wanted(request) || !reads_elsewhere(call, result))
 		return false;
 	stat_add(&request->engine->stats->counter[STAT_RETRIES], 1);
 	connset_send(request->engine, request->client_id, call);
@@ -111,9 +111,9 @@ void plan_count_hits(struct request *request, const struct call *call)
 {
 	struct pool_stats *stats = &request->engine->stats->pools[request->pool->index];
 
-	stat_add(&stats->hits, call->values);
-	if (call->n_keys > call->values)
-		stat_add(&stats->misses, call->n_keys - call->values);
+	stat_add(&stats->hits, values);
+	if (n_keys > values)
+		stat_add(&stats->misses, n_keys - values);
 }
 
 /* The call's reply is the request's. */

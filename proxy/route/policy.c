@@ -26,6 +26,7 @@ void policies_fill(struct pool *pool, const struct pool_spec *spec)
 	pool->n_policies = spec->n_prefixes;
 	pool->reads_replicas = settings->reads != READS_PRIMARY;
 	pool->has_ttl_rules = ttl_is_set(&settings->ttl);
+	pool->coalesces = settings->coalesce != 0;
 	for (size_t i = 0; i < spec->n_prefixes; i++) {
 		const struct prefix_spec *from = &spec->prefixes[i];
 		struct policy *policy = &pool->policies[i];
@@ -38,9 +39,11 @@ void policies_fill(struct pool *pool, const struct pool_spec *spec)
 			.refused = copy_bits(from->refused, from->refused_words),
 			.refused_words = from->refused_words,
 			.ttl = ttl_resolve(&from->ttl, &settings->ttl),
+			.coalesce = (from->coalesce < 0 ? settings->coalesce : from->coalesce) != 0,
 		};
 		pool->reads_replicas = pool->reads_replicas || reads != READS_PRIMARY;
 		pool->has_ttl_rules = pool->has_ttl_rules || ttl_is_set(&policy->ttl);
+		pool->coalesces = pool->coalesces || policy->coalesce;
 	}
 	qsort(pool->policies, pool->n_policies, sizeof(*pool->policies), longest_first);
 }

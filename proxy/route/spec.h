@@ -70,6 +70,7 @@ struct prefix_spec {
 	uint64_t *refused; /* made of `refuse`: a bit a command id; NULL: none */
 	size_t refused_words;
 	struct ttl_rule ttl; /* TTL_UNSET: the pool's */
+	int coalesce;	     /* bool; -1: the pool's */
 };
 
 /* A command that the table has not: a module's. */
@@ -101,6 +102,7 @@ struct pool_settings {
 	int identity;		      /* enum identity */
 	uint32_t health_every_ms, health_timeout_ms;
 	struct ttl_rule ttl;
+	int coalesce; /* bool */
 };
 
 struct pool_spec {

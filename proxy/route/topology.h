@@ -45,6 +45,7 @@ struct policy {
 	uint64_t *refused; /* a bit a command id; NULL: none */
 	size_t refused_words;
 	struct ttl_rule ttl; /* never TTL_UNSET */
+	bool coalesce;
 };
 
 struct pool {
@@ -67,6 +68,7 @@ struct pool {
 	struct command_spec *commands; /* that the table of commands has not */
 	size_t n_commands;
 	bool reads_replicas; /* some read of it may go to a replica */
+	bool coalesces;	     /* some reads of it may share a call */
 	bool has_ttl_rules;  /* some expiry time of it may be changed */
 	struct cluster_config cluster; /* told to clients that look for its nodes */
 	struct pool_settings settings;

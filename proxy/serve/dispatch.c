@@ -307,6 +307,14 @@ static bool must_wait(const struct client *client, const struct command_bytes *c
 	       resp_request_blocks(command->parsed, command->start);
 }
 
+/* What has been looked at by serve/admit. */
+static void start_watched(struct client *client, struct request *request,
+			  const struct command_bytes *command)
+{
+	if (!client->pool->coalesces || !coalesce(request, command))
+		start(client, request, command);
+}
+
 static bool carry_out(struct client *client, const struct command_bytes *command,
 		      const struct request_events *events)
 {
@@ -322,8 +330,10 @@ static bool carry_out(struct client *client, const struct command_bytes *command
 		reject_subcommand(request, command);
 	else if (unlikely(!resp_request_arity_fits(row, p->args->n)))
 		reject_arity(request, row->name);
-	else if (likely(!client->session.is_watched) || admit(client, request, command))
+	else if (likely(!client->session.is_watched))
 		start(client, request, command);
+	else if (admit(client, request, command))
+		start_watched(client, request, command);
 	return true;
 }
 

@@ -28,6 +28,9 @@ static void dispatch_text(struct client *client, const struct command_bytes *com
 		login_text(client, request, command);
 	else if (unlikely(p->error != NULL && p->drops_key))
 		reject_set(request, command);
+	else if (unlikely(client->pool->coalesces) && p->error == NULL &&
+		 coalesce(request, command))
+		return;
 	else if (p->error == NULL && translate_is_due(request, command) &&
 		 !translate_begin(request, command))
 		return;

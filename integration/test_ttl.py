@@ -26,7 +26,7 @@ def mc_left(server, key):
     if line == b"EN\r\n":
         return None
     assert line.startswith(b"HD t"), line
-    return int(line[4:])
+    return int(line.split()[1][1:])
 
 
 def resp_left(server, key):
@@ -119,6 +119,31 @@ def test_memcached_cas_replace_and_append(mc):
         assert_left(mc_left(node, b"a"), 7 * DAY, 7 * DAY)
         assert conn.call(b"get a") == b"VALUE a 0 2\r\nz!\r\nEND\r\n"
         conn.assert_empty()
+
+
+META_CASES = [
+    (b"ms K 1 T864000\r\nx", b"K", 7 * DAY), (b"ms K 1\r\nx", b"K", HOUR),
+    (b"ms K 1 T100\r\nx", b"K", 100), (b"ms K 1 MS F3\r\nx", b"K", HOUR),
+    (b"ms old 1 MA\r\nx", b"old", 50), (b"ms cGFnZTpL 1 b T99\r\nx", b"page:K", 60),
+    (b"ms lock:K 1\r\nx", b"lock:K", -1), (b"mg old v T864000", b"old", 7 * DAY),
+    (b"mg K v N864000", b"K", 7 * DAY), (b"mg old v T0", b"old", HOUR),
+    (b"ma K N0 J5", b"K", HOUR), (b"mg old t", b"old", 50),
+]
+
+
+@pytest.mark.parametrize("line, key, left", META_CASES, ids=[case[0].decode() for case in META_CASES])
+def test_memcached_meta(mc, line, key, left):
+    conn, node = mc(**RULES)
+    node.flush()
+    with conn:
+        assert conn.call(b"set old 0 50 1\r\no") == b"STORED\r\n"
+        conn.send(line + b"\r\nmn\r\n")
+        while (reply := conn.read_line()) != b"MN\r\n":
+            assert not reply.startswith((b"CLIENT_ERROR", b"SERVER_ERROR", b"ERROR", b"NS")), reply
+        if left < 0:
+            assert mc_left(node, key) == left
+        else:
+            assert_left(mc_left(node, key), left, left)
 
 
 def test_memcached_quiet_stores(mc):

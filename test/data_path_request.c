@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data_path.h"
 #include "plan/plan.h"
+#include "proto/mc_meta.h"
 
 static void on_finished(struct request *request)
 {
@@ -70,7 +71,9 @@ static void start(struct data_path *dp, struct request *request,
 		fanout_all_start(request);
 		return;
 	}
-	struct span key = parsed_arg(p, command->start, keys.first);
+	char decoded[MC_META_KEY_MAX];
+	struct span key = p->key_encoded ? mc_meta_key(p, command->start, decoded)
+					 : parsed_arg(p, command->start, keys.first);
 	single_start(request, route_key(dp->pool, key, dp->engine.digest, &dp->engine.rng), 1);
 }
 

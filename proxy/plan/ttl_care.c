@@ -1,5 +1,6 @@
 #include "plan/ttl_care.h"
 
+#include "proto/mc_meta.h"
 #include "proto/mc_request.h"
 #include "proto/resp_write.h"
 #include "route/policy.h"
@@ -153,30 +154,96 @@ static struct ttl_rule rule_of(const struct request *request, const struct comma
 	return rule;
 }
 
+/* A node hangs up over a longer line, on all that share its connection. */
+static bool fits(const struct parsed *p, const struct ttl_change *changes, uint32_t n)
+{
+	uint32_t len = p->line_end - p->line_at + 2;
+
+	for (uint32_t i = 0; i < n; i++)
+		len += changes[i].n_text - changes[i].len;
+	return len <= MC_LINE_MAX;
+}
+
+/* A number of memcached's that lies at `at`; how many changes it is. */
+static uint32_t change_number(struct request *request, const struct command_bytes *command,
+			      const struct ttl_rule *rule, struct arg at, struct ttl_change *out)
+{
+	char number[NUMBER_TEXT_MAX];
+	size_t len =
+		ttl_adjust_word(rule, TTL_MC, span_make(command->start + at.at, at.len),
+				loop_real_ms(request->engine->loop), &request->engine->rng, number);
+
+	if (len == 0)
+		return 0;
+	*out = (struct ttl_change){.at = at.at, .len = at.len};
+	put_text(out, span_make(number, len));
+	return 1;
+}
+
 bool ttl_care_part(struct request *request, const struct command_bytes *command, uint32_t first,
 		   const uint32_t *order, uint32_t n, struct ttl_change *out)
 {
-	const struct parsed *p = command->parsed;
 	uint16_t id = request->command->id;
 	uint8_t at = id < ARRAY_LEN(mc_exptime) ? mc_exptime[id] : 0;
-	char number[NUMBER_TEXT_MAX];
 
 	if (at == 0)
 		return false;
 	struct ttl_rule rule = rule_of(request, command, first, order, n);
-	if (!ttl_is_set(&rule))
+	if (!ttl_is_set(&rule) ||
+	    change_number(request, command, &rule, command->parsed->args->v[at], out) == 0 ||
+	    !fits(command->parsed, out, 1))
 		return false;
-	size_t len =
-		ttl_adjust_word(&rule, TTL_MC, parsed_arg(p, command->start, at),
-				loop_real_ms(request->engine->loop), &request->engine->rng, number);
-	const struct arg *its = &p->args->v[at];
-	/* A node hangs up over a longer line, on all that share its connection. */
-	if (len == 0 || p->line_end - p->line_at - its->len + len + 2 > MC_LINE_MAX)
-		return false;
-	*out = (struct ttl_change){.at = its->at, .len = its->len};
-	put_text(out, span_make(number, len));
 	stat_add(&request->engine->stats->counter[STAT_TTL_CHANGED], 1);
 	return true;
+}
+
+/* T with the default, behind what ms has. */
+static uint32_t add_flag(struct request *request, const struct command_bytes *command,
+			 const struct ttl_rule *rule, struct ttl_change *out)
+{
+	char number[NUMBER_TEXT_MAX];
+	size_t len =
+		ttl_adjust_word(rule, TTL_MC, span_of("0"), loop_real_ms(request->engine->loop),
+				&request->engine->rng, number);
+
+	if (len == 0 || command->parsed->args->n >= MC_META_WORDS_MAX)
+		return 0;
+	*out = (struct ttl_change){.at = command->parsed->line_end};
+	put_text(out, span_of(" T"));
+	put_text(out, span_make(number, len));
+	return 1;
+}
+
+/* T is an item's time, N that of one that is made because there was none. */
+static uint32_t change_flags(struct request *request, const struct command_bytes *command,
+			     struct ttl_change out[TTL_CHANGES_MAX])
+{
+	const struct parsed *p = command->parsed;
+	bool is_set = request->command->id == MC_META_SET, takes_default = is_set;
+	char decoded[MC_META_KEY_MAX];
+	const struct ttl_rule *rule =
+		pool_ttl(request->pool, mc_meta_key(p, command->start, decoded));
+	uint32_t n = 0;
+
+	if (!ttl_is_set(rule) || request->command->id == MC_META_DEBUG)
+		return 0;
+	for (uint32_t i = is_set ? 3 : 2; i < p->args->n; i++) {
+		struct arg flag = p->args->v[i];
+		const char *word = command->start + flag.at;
+
+		/* What is appended leaves the item its time. */
+		if (word[0] == 'T' || (word[0] == 'M' && flag.len > 1 && strchr("AaPp", word[1])))
+			takes_default = false;
+		if ((word[0] == 'T' || word[0] == 'N') && n < TTL_CHANGES_MAX)
+			n += change_number(request, command, rule,
+					   (struct arg){flag.at + 1, flag.len - 1}, &out[n]);
+	}
+	if (takes_default && n < TTL_CHANGES_MAX)
+		n += add_flag(request, command, rule, &out[n]);
+	if (n == 0 || !fits(p, out, n))
+		return 0;
+	stat_add(&request->engine->stats->counter[STAT_TTL_CHANGED], 1);
+	return n;
 }
 
 /* The command's bytes from one place to another. */
@@ -190,16 +257,23 @@ static void append(struct request *request, const struct command_bytes *command,
 static bool take_mc(struct request *request, const struct command_bytes *command)
 {
 	const struct parsed *p = command->parsed;
-	struct chain *bytes = &request->first.bytes;
-	struct chunk_pool *chunks = &request->engine->chunks;
-	struct ttl_change change;
+	struct ttl_change changes[TTL_CHANGES_MAX];
+	uint32_t at = p->line_at, n;
 
-	if (!ttl_care_part(request, command, p->key_first, NULL, p->key_count, &change))
+	if (request->command->flags & CMD_META)
+		n = change_flags(request, command, changes);
+	else
+		n = ttl_care_part(request, command, p->key_first, NULL, p->key_count, changes);
+	if (n == 0)
 		return false;
-	append(request, command, p->line_at, change.at);
-	chain_copy(chunks, bytes, span_make(change.text, change.n_text));
-	append(request, command, change.at + change.len, p->line_end);
-	chain_copy(chunks, bytes, span_of("\r\n"));
+	for (uint32_t i = 0; i < n; i++) {
+		append(request, command, at, changes[i].at);
+		chain_copy(&request->engine->chunks, &request->first.bytes,
+			   span_make(changes[i].text, changes[i].n_text));
+		at = changes[i].at + changes[i].len;
+	}
+	append(request, command, at, p->line_end);
+	chain_copy(&request->engine->chunks, &request->first.bytes, span_of("\r\n"));
 	append(request, command, p->line_len, p->len);
 	return true;
 }
@@ -225,8 +299,23 @@ static bool take_resp(struct request *request, const struct command_bytes *comma
 	return true;
 }
 
+uint32_t ttl_care_exptime(struct request *request, struct span key, uint32_t exptime)
+{
+	const struct ttl_rule *rule = pool_ttl(request->pool, key);
+	uint32_t result = exptime;
+
+	if (ttl_is_set(rule))
+		result = ttl_adjust_u32(rule, exptime, loop_real_ms(request->engine->loop),
+					&request->engine->rng);
+	if (result != exptime)
+		stat_add(&request->engine->stats->counter[STAT_TTL_CHANGED], 1);
+	return result;
+}
+
 bool ttl_care_take(struct request *request, const struct command_bytes *command)
 {
+	if (command->parsed->is_binary)
+		return false;
 	return request->pool->protocol == PROTOCOL_REDIS ? take_resp(request, command)
 							 : take_mc(request, command);
 }

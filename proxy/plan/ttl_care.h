@@ -2,7 +2,7 @@
  * ttl_care.h - expiry times of commands are changed on their way to a node: ttl_jitter, max_ttl,
  * default_ttl.
  *
- * memcached: set, add, replace, cas, touch, gat, gats. Redis: SET, SETEX, PSETEX, GETEX, EXPIRE,
+ * memcached: set, add, replace, cas, touch, gat, gats, T and N of the meta commands. Redis: SET, SETEX, PSETEX, GETEX, EXPIRE,
  * PEXPIRE, EXPIREAT, PEXPIREAT, in a transaction too. What removes an expiry time on purpose
  * (PERSIST, KEEPTTL) or has no place for one (GETSET, MSET, append) goes as it came, and so does what
  * a node will refuse. One worker's. Layer: plan. Includes: plan.
@@ -12,7 +12,8 @@
 
 #include "plan/plan.h"
 
-#define TTL_CHANGE_MAX 48 /* bytes: "$4\r\nPX\r\n$20\r\n...\r\n" */
+#define TTL_CHANGES_MAX 2  /* of a command: T and N */
+#define TTL_CHANGE_MAX	48 /* bytes: "$4\r\nPX\r\n$20\r\n...\r\n" */
 
 /* Bytes of a command that go, and what comes in their place. */
 struct ttl_change {
@@ -36,5 +37,9 @@ NODISCARD bool ttl_care_take(struct request *request, const struct command_bytes
 NODISCARD bool ttl_care_part(struct request *request, const struct command_bytes *command,
 			     uint32_t first, const uint32_t *order, uint32_t n,
 			     struct ttl_change *out);
+
+/* memcached binary: what to send for the 32 bits of an expiry time, by the rule of the key. A pool
+ * without has_ttl_rules need not ask. */
+uint32_t ttl_care_exptime(struct request *request, struct span key, uint32_t exptime);
 
 #endif

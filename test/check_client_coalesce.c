@@ -356,6 +356,42 @@ START_TEST(meta_writes_part_them)
 }
 END_TEST
 
+/* Over a connection of its own; what it says of the node meanwhile is no matter. */
+START_TEST(a_binary_write_parts_them)
+{
+	static const char del[] = "\x80\x04\0\x01\0\0\0\0\0\0\0\x01"
+				  "\0\0\0\0\0\0\0\0\0\0\0\0a";
+	static const char flush[] = "\x80\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+	serve_memcached();
+	say(dp.client, "get a\r\n");
+	if (_i == 0)
+		say_bytes(other, span_make(del, sizeof(del) - 1));
+	else
+		say_bytes(other, span_make(flush, sizeof(flush) - 1));
+	say(third, "get a\r\n");
+	coalesced(0);
+	expect_first(dp.a, "get a\r\n");
+	expect(dp.a, "get a\r\n");
+	data_path_fini(&dp);
+}
+END_TEST
+
+/* A set that is too large deletes the key. */
+START_TEST(a_refused_set_parts_them)
+{
+	serve_with((struct data_path_setup){.protocol = PROTOCOL_MEMCACHED, .request = 10});
+	say(dp.client, "get a\r\n");
+	say(other, "set a 0 0 11\r\n01234567890\r\n");
+	say(third, "get a\r\n");
+	expect(dp.a, "get a\r\ndelete a\r\nget a\r\n");
+	say(dp.a, "VALUE a 0 1\r\nx\r\nEND\r\nDELETED\r\nEND\r\n");
+	expect(third, "END\r\n");
+	coalesced(0);
+	data_path_end(&dp);
+}
+END_TEST
+
 START_TEST(exec_parts_them_too)
 {
 	serve_redis();
@@ -644,6 +680,8 @@ Suite *client_coalesce_suite(void)
 	tcase_add_loop_test(tc, a_client_sees_its_own_write, 0, ARRAY_LEN(mc_writes));
 	tcase_add_loop_test(tc, meta_reads_are_shared, 0, 2);
 	tcase_add_loop_test(tc, meta_writes_part_them, 0, 4);
+	tcase_add_loop_test(tc, a_binary_write_parts_them, 0, 2);
+	tcase_add_test(tc, a_refused_set_parts_them);
 	tcase_add_test(tc, exec_parts_them_too);
 	tcase_add_test(tc, who_has_just_written_goes_alone);
 	tcase_add_test(tc, the_first_may_leave);

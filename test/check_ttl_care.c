@@ -226,22 +226,6 @@ START_TEST(a_line_does_not_outgrow_a_node)
 }
 END_TEST
 
-START_TEST(a_binary_exptime_is_its_keys)
-{
-	struct request_list list = TAILQ_HEAD_INITIALIZER(list);
-
-	begin(PROTOCOL_MEMCACHED);
-	struct request *request = request_new(&dp.engine, dp.pool, NULL, &list);
-	ck_assert_uint_eq(ttl_care_exptime(request, span_of("a"), 0), 3600);
-	ck_assert_uint_eq(ttl_care_exptime(request, span_of("d"), 99), 30);
-	ck_assert_uint_eq(ttl_care_exptime(request, span_of("a"), UINT32_MAX), UINT32_MAX);
-	ck_assert_uint_eq(ttl_care_exptime(request, span_of("h"), 0), 0);
-	ck_assert_uint_eq(data_path_count(&dp, STAT_TTL_CHANGED), 2);
-	request_free(request);
-	data_path_end(&dp);
-}
-END_TEST
-
 START_TEST(jitter_differs_from_command_to_command)
 {
 	int others = 0;
@@ -279,7 +263,6 @@ Suite *ttl_care_suite(void)
 	tcase_add_test(tc, parts_of_a_split_command_go_by_their_own_keys);
 	tcase_add_loop_test(tc, long_values_pass, 0, 2);
 	tcase_add_test(tc, a_line_does_not_outgrow_a_node);
-	tcase_add_test(tc, a_binary_exptime_is_its_keys);
 	tcase_add_test(tc, jitter_differs_from_command_to_command);
 	suite_add_tcase(suite, tc);
 	return suite;

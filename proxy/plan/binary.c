@@ -5,6 +5,7 @@
 #include "core/connset.h"
 #include "plan/miss.h"
 #include "plan/part.h"
+#include "plan/ttl_care.h"
 
 /* ------------------------------------------------------------------ packets of the proxy's own */
 
@@ -212,12 +213,14 @@ static void take_bytes(struct request *request, const struct command_bytes *comm
 	struct chain *bytes = &request->first.bytes;
 	char header[MCB_HEADER];
 
-	if (likely(!row_of(request)->is_quiet)) {
+	if (likely(!row_of(request)->is_quiet && !request->pool->has_ttl_rules)) {
 		plan_take_bytes(request, command);
 		return;
 	}
 	memcpy(header, command->start, MCB_HEADER);
 	header[1] = (char)row_of(request)->loud;
+	if (request->pool->has_ttl_rules && ttl_care_take_binary(request, command, header))
+		return;
 	chain_copy(chunks, bytes, span_make(header, MCB_HEADER));
 	chain_append(chunks, bytes, command->chunk,
 		     span_make(command->start + MCB_HEADER, command->parsed->len - MCB_HEADER));

@@ -168,10 +168,12 @@ static uint32_t key_of(const struct command *row, const struct parsed *p)
 	return is_one ? (uint32_t)spec->first : 0;
 }
 
+/* Not what the proxy answers itself. */
 static bool may_share(const struct request *request, struct span key)
 {
+	if (request->pool->cluster.payload != NULL && span_equal_str(key, CLUSTER_CONFIG_KEY))
+		return false;
 	const struct policy *policy = pool_policy(request->pool, key);
-
 	return policy != NULL ? policy->coalesce : request->pool->settings.coalesce != 0;
 }
 
@@ -181,9 +183,8 @@ static bool read_key(struct request *request, const struct command_bytes *comman
 	uint16_t others = CMD_BLOCKING | CMD_SCRIPT | CMD_PATTERNS | CMD_MOVABLE;
 	uint32_t at = key_of(row, command->parsed);
 
-	/* A binary command has a number of its client's in it, and so has its reply. */
-	if (at == 0 || command->parsed->is_binary || (row->flags & others) != 0 || is_random(row) ||
-	    request->reads_own || request->session->transaction != NULL)
+	if (at == 0 || (row->flags & others) != 0 || is_random(row) || request->reads_own ||
+	    request->session->transaction != NULL)
 		return false;
 	char decoded[MC_META_KEY_MAX];
 	struct span key = command->parsed->key_encoded
@@ -217,15 +218,20 @@ static bool is_exec(const struct command *row)
 	return row->split == SPLIT_SESSION && strcmp(row->name, "exec") == 0;
 }
 
-bool coalesce(struct request *request, const struct command_bytes *command)
+void coalesce_note(struct request *request, const struct command_bytes *command)
 {
 	const struct command *row = request->command;
+	bool writes = (row->flags & CMD_WRITE) || command->parsed->writes || is_exec(row);
 
-	if (request->engine->herds == NULL)
-		return false;
-	if ((row->flags & CMD_READ) && !command->parsed->writes)
-		return read_key(request, command);
-	if ((row->flags & (CMD_READ | CMD_WRITE)) || is_exec(row))
+	if (writes && request->engine->herds != NULL)
 		note_write(request, command);
-	return false;
+}
+
+bool coalesce(struct request *request, const struct command_bytes *command)
+{
+	if (!(request->command->flags & CMD_READ) || command->parsed->writes) {
+		coalesce_note(request, command);
+		return false;
+	}
+	return request->engine->herds != NULL && read_key(request, command);
 }

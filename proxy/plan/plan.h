@@ -42,6 +42,9 @@ void fanout_all_start(struct request *request);
  */
 NODISCARD bool coalesce(struct request *request, const struct command_bytes *command);
 
+/* The part of it for a command that cannot share. */
+void coalesce_note(struct request *request, const struct command_bytes *command);
+
 /* The command's own bytes, as they are to be sent, to request->first.bytes. */
 void plan_take_bytes(struct request *request, const struct command_bytes *command);
 

@@ -111,9 +111,9 @@ void plan_count_hits(struct request *request, const struct call *call)
 {
 	struct pool_stats *stats = &request->engine->stats->pools[request->pool->index];
 
-	stat_add(&stats->hits, values);
-	if (n_keys > values)
-		stat_add(&stats->misses, n_keys - values);
+	stat_add(&stats->hits, call->values);
+	if (call->n_keys > call->values)
+		stat_add(&stats->misses, call->n_keys - call->values);
 }
 
 /* The call's reply is the request's. */

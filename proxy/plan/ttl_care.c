@@ -11,6 +11,14 @@ static const uint8_t mc_exptime[] = {
 	[MC_TOUCH] = 2, [MC_GAT] = 1, [MC_GATS] = 1,
 };
 
+#define MCB_EXTRAS_MAX 20 /* bytes */
+
+/* Where the exptime ends among the extras of a binary command; 0: it has none. */
+static const uint8_t mc_extras_end[] = {
+	[MC_SET] = 8,	[MC_ADD] = 8,	[MC_REPLACE] = 8, [MC_INCR] = 20,
+	[MC_DECR] = 20, [MC_TOUCH] = 4, [MC_GAT] = 4,
+};
+
 /* Where a command of Redis has its expiry time. */
 static const struct place {
 	const char *name;
@@ -299,17 +307,44 @@ static bool take_resp(struct request *request, const struct command_bytes *comma
 	return true;
 }
 
-uint32_t ttl_care_exptime(struct request *request, struct span key, uint32_t exptime)
+static uint32_t load_be32(const char *p)
 {
-	const struct ttl_rule *rule = pool_ttl(request->pool, key);
-	uint32_t result = exptime;
+	const unsigned char *u = (const unsigned char *)p;
 
-	if (ttl_is_set(rule))
-		result = ttl_adjust_u32(rule, exptime, loop_real_ms(request->engine->loop),
-					&request->engine->rng);
-	if (result != exptime)
-		stat_add(&request->engine->stats->counter[STAT_TTL_CHANGED], 1);
-	return result;
+	return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 | (uint32_t)u[2] << 8 | u[3];
+}
+
+static void store_be32(char *p, uint32_t n)
+{
+	for (int i = 3; i >= 0; i--, n >>= 8)
+		p[i] = (char)(n & 0xff);
+}
+
+bool ttl_care_take_binary(struct request *request, const struct command_bytes *command,
+			  const char header[MCB_HEADER])
+{
+	struct engine *engine = request->engine;
+	struct span extras = parsed_arg(command->parsed, command->start, MCB_ARG_EXTRAS);
+	const struct ttl_rule *rule =
+		pool_ttl(request->pool, parsed_arg(command->parsed, command->start, MCB_ARG_KEY));
+	uint16_t id = request->command->id;
+	size_t end = id < ARRAY_LEN(mc_extras_end) ? mc_extras_end[id] : 0;
+	char head[MCB_HEADER + MCB_EXTRAS_MAX];
+
+	if (end == 0 || extras.len < end || extras.len > MCB_EXTRAS_MAX || !ttl_is_set(rule))
+		return false;
+	uint32_t exptime = load_be32(extras.p + end - 4);
+	uint32_t changed = ttl_adjust_u32(rule, exptime, loop_real_ms(engine->loop), &engine->rng);
+	if (changed == exptime)
+		return false;
+	memcpy(head, header, MCB_HEADER);
+	memcpy(head + MCB_HEADER, extras.p, extras.len);
+	store_be32(head + MCB_HEADER + end - 4, changed);
+	chain_copy(&engine->chunks, &request->first.bytes,
+		   span_make(head, MCB_HEADER + extras.len));
+	append(request, command, (uint32_t)(MCB_HEADER + extras.len), command->parsed->len);
+	stat_add(&engine->stats->counter[STAT_TTL_CHANGED], 1);
+	return true;
 }
 
 bool ttl_care_take(struct request *request, const struct command_bytes *command)

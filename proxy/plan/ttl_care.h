@@ -2,15 +2,18 @@
  * ttl_care.h - expiry times of commands are changed on their way to a node: ttl_jitter, max_ttl,
  * default_ttl.
  *
- * memcached: set, add, replace, cas, touch, gat, gats, T and N of the meta commands. Redis: SET, SETEX, PSETEX, GETEX, EXPIRE,
+ * memcached: set, add, replace, cas, touch, gat, gats, incr and decr of the binary protocol, T and N of
+ * the meta commands. Redis: SET, SETEX, PSETEX, GETEX, EXPIRE,
  * PEXPIRE, EXPIREAT, PEXPIREAT, in a transaction too. What removes an expiry time on purpose
  * (PERSIST, KEEPTTL) or has no place for one (GETSET, MSET, append) goes as it came, and so does what
- * a node will refuse. One worker's. Layer: plan. Includes: plan.
+ * a node will refuse. One worker's. Layer: plan. Includes: plan,
+ * proto/mc_binary.
  */
 #ifndef PLAN_TTL_CARE_H
 #define PLAN_TTL_CARE_H
 
 #include "plan/plan.h"
+#include "proto/mc_binary.h"
 
 #define TTL_CHANGES_MAX 2  /* of a command: T and N */
 #define TTL_CHANGE_MAX	48 /* bytes: "$4\r\nPX\r\n$20\r\n...\r\n" */
@@ -38,8 +41,11 @@ NODISCARD bool ttl_care_part(struct request *request, const struct command_bytes
 			     uint32_t first, const uint32_t *order, uint32_t n,
 			     struct ttl_change *out);
 
-/* memcached binary: what to send for the 32 bits of an expiry time, by the rule of the key. A pool
- * without has_ttl_rules need not ask. */
-uint32_t ttl_care_exptime(struct request *request, struct span key, uint32_t exptime);
+/*
+ * memcached binary: the same as ttl_care_take(), with the header that is to be sent instead of its
+ * own.
+ */
+NODISCARD bool ttl_care_take_binary(struct request *request, const struct command_bytes *command,
+				    const char header[MCB_HEADER]);
 
 #endif

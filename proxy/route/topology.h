@@ -67,9 +67,9 @@ struct pool {
 	size_t n_policies;
 	struct command_spec *commands; /* that the table of commands has not */
 	size_t n_commands;
-	bool reads_replicas; /* some read of it may go to a replica */
-	bool coalesces;	     /* some reads of it may share a call */
-	bool has_ttl_rules;  /* some expiry time of it may be changed */
+	bool reads_replicas;	       /* some read of it may go to a replica */
+	bool coalesces;		       /* some reads of it may share a call */
+	bool has_ttl_rules;	       /* some expiry time of it may be changed */
 	struct cluster_config cluster; /* told to clients that look for its nodes */
 	struct pool_settings settings;
 };

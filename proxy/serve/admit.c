@@ -3,6 +3,7 @@
 #include "core/reads.h"
 #include "plan/transaction.h"
 #include "proto/resp_request.h"
+#include "route/hash_tag.h"
 #include "route/policy.h"
 #include "serve/local_reply.h"
 
@@ -150,4 +151,32 @@ bool admit(struct client *client, struct request *request, const struct command_
 		return false;
 	begin_reads(session, request);
 	return admit_keys(request, command);
+}
+
+/* Does every key that this pattern can name go where its tag says, and is that `shard`? */
+static bool pattern_fits(struct request *request, struct span pattern, const struct shard *shard)
+{
+	const struct pool *pool = request->pool;
+	struct span tag = hash_tag(pattern, pool->hash_tag);
+	const char *star = memchr(pattern.p, '*', pattern.len);
+
+	return tag.len < pattern.len && star > tag.p + tag.len &&
+	       route_key(pool, pattern, request->engine->digest, &request->engine->rng) == shard;
+}
+
+bool admit_patterns(struct request *request, const struct command_bytes *command,
+		    const struct shard *shard)
+{
+	struct arg_list *patterns = &request->engine->keys;
+
+	if (request->pool->n_shards == 1)
+		return true;
+	if (!resp_request_patterns(command->parsed, command->start, patterns))
+		return false;
+	for (uint32_t i = 0; i < patterns->n; i++)
+		if (!pattern_fits(request,
+				  parsed_arg(command->parsed, command->start, patterns->v[i].at),
+				  shard))
+			return false;
+	return true;
 }

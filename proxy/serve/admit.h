@@ -18,4 +18,9 @@ void admit_reply(struct client *client, struct request *request);
 NODISCARD bool admit(struct client *client, struct request *request,
 		     const struct command_bytes *command);
 
+/* May a command read the keys that its patterns name? SORT would by those of BY and GET, of which the
+ * node of `shard` has only its own. */
+bool admit_patterns(struct request *request, const struct command_bytes *command,
+		    const struct shard *shard);
+
 #endif

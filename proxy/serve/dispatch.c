@@ -9,7 +9,6 @@
 #include "plan/transaction.h"
 #include "proto/resp_request.h"
 #include "proto/resp_write.h"
-#include "route/hash_tag.h"
 #include "serve/admit.h"
 #include "serve/dispatch_mc.h"
 #include "serve/local.h"
@@ -70,35 +69,6 @@ static void start_single(struct request *request, const struct command_bytes *co
 	single_start(request, shard, 1);
 }
 
-/* Does every key that this pattern can name go where its tag says, and is that `shard`? */
-static bool pattern_fits(struct request *request, struct span pattern, const struct shard *shard)
-{
-	const struct pool *pool = request->pool;
-	struct span tag = hash_tag(pattern, pool->hash_tag);
-	const char *star = memchr(pattern.p, '*', pattern.len);
-
-	return tag.len < pattern.len && star > tag.p + tag.len &&
-	       route_key(pool, pattern, request->engine->digest, &request->engine->rng) == shard;
-}
-
-/* SORT would read keys by the patterns of BY and GET, of which its node has only its own. */
-static bool patterns_fit(struct request *request, const struct command_bytes *command,
-			 const struct shard *shard)
-{
-	struct arg_list *patterns = &request->engine->keys;
-
-	if (request->pool->n_shards == 1)
-		return true;
-	if (!resp_request_patterns(command->parsed, command->start, patterns))
-		return false;
-	for (uint32_t i = 0; i < patterns->n; i++)
-		if (!pattern_fits(request,
-				  parsed_arg(command->parsed, command->start, patterns->v[i].at),
-				  shard))
-			return false;
-	return true;
-}
-
 /* A command whose keys must share a shard. */
 static void start_keyed(struct client *client, struct request *request,
 			const struct command_bytes *command)
@@ -120,7 +90,7 @@ static void start_keyed(struct client *client, struct request *request,
 	}
 	if (shard == NULL)
 		return;
-	if (unlikely(row->flags & CMD_PATTERNS) && !patterns_fit(request, command, shard)) {
+	if (unlikely(row->flags & CMD_PATTERNS) && !admit_patterns(request, command, shard)) {
 		reject_unsupported(request, PATTERNS_WHY);
 		return;
 	}
@@ -264,7 +234,7 @@ static void start_queued(struct request *request, const struct command_bytes *co
 	bool has_keys = request->engine->keys.n > 0;
 	if (row->flags & CMD_SCRIPT)
 		script_note(request, command);
-	if ((row->flags & CMD_PATTERNS) && !patterns_fit(request, command, shard))
+	if ((row->flags & CMD_PATTERNS) && !admit_patterns(request, command, shard))
 		reject_unsupported(request, PATTERNS_WHY);
 	else
 		transaction_queue(request, command, has_keys ? shard : NULL);

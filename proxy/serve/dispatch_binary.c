@@ -184,9 +184,9 @@ void dispatch_binary(struct client *client, const struct command_bytes *command,
 	struct request *request = dispatch_request(client, p->command, events);
 
 	binary_begin(request, command->start);
-	/* Reads of the text protocol may be shared, so its writes are noted; it shares none itself. */
-	if (unlikely(client->pool->coalesces) && p->command != NULL)
-		(void)coalesce(request, command);
+	/* A read has a number of its client's in it, and so has its reply: it is not shared. */
+	if (unlikely(client->pool->coalesces) && p->command != NULL && p->error == NULL)
+		coalesce_note(request, command);
 	if (unlikely(p->error != NULL && p->drops_key))
 		reject_set(request, command);
 	else if (unlikely(p->error != NULL))

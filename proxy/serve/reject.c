@@ -26,6 +26,8 @@ void reject_set(struct request *request, const struct command_bytes *command)
 	chain_copy(chunks, &request->reply, span_of(p->error));
 	chain_append(chunks, &request->reply, NULL, span_of("\r\n"));
 	request->is_error = true;
+	if (request->pool->coalesces)
+		coalesce_note(request, command);
 	drop_start(request, command);
 }
 

@@ -67,6 +67,11 @@ static void append_end(struct request *request, struct span line)
 	struct span text;
 	enum mcb_status status = mcb_status_of(line, &text);
 
+	/* A text node's answer to a get that found nothing. */
+	if (status == MCB_OK && row_of(request)->action == MCB_ACT_KEYED) {
+		status = MCB_NOT_FOUND;
+		text = span_of("Not found");
+	}
 	/* A node that does not know what statistics are meant has not found them. */
 	if (status == MCB_UNKNOWN && row_of(request)->action == MCB_ACT_STAT) {
 		status = MCB_NOT_FOUND;
@@ -77,15 +82,18 @@ static void append_end(struct request *request, struct span line)
 		append_packet(request, status, span_of(""), text);
 }
 
-/* The header again with the opcode that its client sent. */
-static void restore_opcode(struct request *request, struct chain *reply)
+/* The header again with the opcode that its client sent, and the opaque where the call was shared. */
+static void restore_header(struct request *request, struct chain *reply)
 {
 	struct chunk_pool *chunks = &request->engine->chunks;
 	char header[MCB_HEADER];
 	struct chain rest = {0};
 
 	memcpy(header, chain_head(reply).p, MCB_HEADER);
-	header[1] = (char)request->opcode;
+	struct mcb_header its = mcb_header_read(header);
+	its.opcode = request->opcode;
+	its.opaque = request->opaque;
+	mcb_header_write(header, &its);
 	chain_consume(chunks, reply, MCB_HEADER);
 	chain_move(chunks, &rest, reply);
 	chain_copy(chunks, reply, span_make(header, MCB_HEADER));
@@ -100,7 +108,7 @@ static void take_packet(struct request *request)
 	if (is_unsaid(request, header.status))
 		chain_clear(&request->engine->chunks, &request->reply);
 	else
-		restore_opcode(request, &request->reply);
+		restore_header(request, &request->reply);
 }
 
 /* A reply of text lines, as packets; it may be one already. */
@@ -156,7 +164,7 @@ static void take_reply(struct request *request, struct call *call)
 		if (is_unsaid(request, header.status))
 			chain_clear(&engine->chunks, &call->reply);
 		else
-			restore_opcode(request, &call->reply);
+			restore_header(request, &call->reply);
 	}
 	chain_move(&engine->chunks, &request->reply, &call->reply);
 	request->is_error = call->is_error;
@@ -200,7 +208,7 @@ static void binary_piece(struct call *call)
 	if (!call->pieces_taken) {
 		call->is_error = mcb_is_error(chain_head(&call->reply));
 		if (row_of(request)->is_quiet)
-			restore_opcode(request, &call->reply);
+			restore_header(request, &call->reply);
 	}
 	if (request->events->on_piece(request, &call->reply))
 		call->pieces_taken = true;
@@ -246,4 +254,18 @@ void binary_start_all(struct request *request, const struct command_bytes *comma
 {
 	take_bytes(request, command);
 	fanout_all_start(request);
+}
+
+void binary_take_shared(struct request *request, const struct command_bytes *command)
+{
+	struct chunk_pool *chunks = &request->engine->chunks;
+	struct mcb_header header = mcb_header_read(command->start);
+	char bytes[MCB_HEADER];
+
+	header.opcode = row_of(request)->loud;
+	header.opaque = 0;
+	mcb_header_write(bytes, &header);
+	chain_copy(chunks, &request->first.bytes, span_make(bytes, MCB_HEADER));
+	chain_append(chunks, &request->first.bytes, command->chunk,
+		     span_make(command->start + MCB_HEADER, command->parsed->len - MCB_HEADER));
 }

@@ -23,6 +23,10 @@ void binary_start(struct request *request, const struct command_bytes *command,
 /* Send a command without a key to every shard. */
 void binary_start_all(struct request *request, const struct command_bytes *command);
 
+/* The bytes of a read that several clients may share: without what is each one's own, which a reply
+ * gets back when it is finished. */
+void binary_take_shared(struct request *request, const struct command_bytes *command);
+
 /* Append a packet to its reply, which is then one of packets. */
 void binary_reply(struct request *request, enum mcb_status status, struct span value);
 

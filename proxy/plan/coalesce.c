@@ -9,6 +9,7 @@
 #include "core/connset.h"
 #include "core/herd.h"
 #include "core/session.h"
+#include "plan/binary.h"
 #include "plan/plan.h"
 #include "proto/mc_meta.h"
 #include "proto/resp_request.h"
@@ -76,7 +77,9 @@ static bool on_piece(struct request *request, struct chain *piece)
 		chain_clear(&engine->chunks, piece);
 		return true;
 	}
-	if (herd->n_waiting > 1 || !member->events->on_piece(member, piece))
+	/* What a binary client sent of its own is put into a reply that is whole. */
+	if (herd->n_waiting > 1 || member->convert != NULL ||
+	    !member->events->on_piece(member, piece))
 		return false;
 	herds_close(engine->herds, herd);
 	member->first.pieces_taken = true;
@@ -134,7 +137,10 @@ static bool share_read(struct request *request, const struct command_bytes *comm
 	/* A line that ends without a carriage return is sent with one. */
 	if (command->parsed->len >= HERD_BYTES_MAX)
 		return false;
-	plan_take_bytes(request, command);
+	if (command->parsed->is_binary)
+		binary_take_shared(request, command);
+	else
+		plan_take_bytes(request, command);
 	herd_key.bytes = span_make(sent, chain_peek(bytes, sent, sizeof(sent)));
 	herds_stand(engine, key, &herd_key);
 	struct herd *herd = herds_find(engine->herds, &herd_key);

@@ -360,11 +360,16 @@ const char *mc_translate(struct chunk_pool *chunks, struct chain *to, const stru
 }
 
 void mc_translate_key(struct chunk_pool *chunks, struct chain *to, const struct mc_text *text,
-		      uint32_t word)
+		      uint32_t word, struct span exptime)
 {
 	struct packet packet = {.key = word_of(text, word)};
+	uint32_t seconds;
 
 	(void)make_get(&packet, text); /* its exptime was looked at when the first key was sent */
+	if (packet.extras_len > 0 && exptime.len > 0 && read_exptime(exptime, &seconds)) {
+		packet.extras_len = 0;
+		add_number(&packet, 4, seconds);
+	}
 	packet.header.opcode = packet.header.opcode == MCB_GETK ? MCB_GETKQ : MCB_GATKQ;
 	append_packet(chunks, to, &packet, text->chunk);
 }

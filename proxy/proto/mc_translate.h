@@ -25,9 +25,10 @@ struct mc_text {
 const char *mc_translate(struct chunk_pool *chunks, struct chain *to, const struct mc_text *text);
 
 /* Append the packet of one key, by its index among the words, of a get, gets, gat or gats that says
- * nothing where there is no such item; and the one that ends a sequence of them. */
+ * nothing where there is no such item, with `exptime` for that of the line if it is not empty; and
+ * the packet that ends a sequence of them. */
 void mc_translate_key(struct chunk_pool *chunks, struct chain *to, const struct mc_text *text,
-		      uint32_t word);
+		      uint32_t word, struct span exptime);
 void mc_translate_end(struct chunk_pool *chunks, struct chain *to);
 
 #endif

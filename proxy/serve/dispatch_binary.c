@@ -177,6 +177,19 @@ static const act acts[] = {
 	[MCB_ACT_QUIT] = act_quit,    [MCB_ACT_SASL] = login_sasl, [MCB_ACT_CONFIG] = act_config,
 };
 
+static void start(struct client *client, struct request *request,
+		  const struct command_bytes *command)
+{
+	uint8_t action = mcb_opcode(request->opcode)->action;
+
+	if (unlikely(client->pool->coalesces) && action == MCB_ACT_KEYED &&
+	    coalesce(request, command))
+		return;
+	if (unlikely(client->pool->coalesces) && action == MCB_ACT_FLUSH)
+		coalesce_note(request, command);
+	acts[action](client, request, command);
+}
+
 void dispatch_binary(struct client *client, const struct command_bytes *command,
 		     const struct request_events *events)
 {
@@ -184,13 +197,10 @@ void dispatch_binary(struct client *client, const struct command_bytes *command,
 	struct request *request = dispatch_request(client, p->command, events);
 
 	binary_begin(request, command->start);
-	/* A read has a number of its client's in it, and so has its reply: it is not shared. */
-	if (unlikely(client->pool->coalesces) && p->command != NULL && p->error == NULL)
-		coalesce_note(request, command);
 	if (unlikely(p->error != NULL && p->drops_key))
 		reject_set(request, command);
 	else if (unlikely(p->error != NULL))
 		reject(request, span_of(p->error));
 	else
-		acts[mcb_opcode(request->opcode)->action](client, request, command);
+		start(client, request, command);
 }

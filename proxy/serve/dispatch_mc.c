@@ -29,7 +29,7 @@ static void dispatch_text(struct client *client, const struct command_bytes *com
 	else if (unlikely(p->error != NULL && p->drops_key))
 		reject_set(request, command);
 	else if (unlikely(client->pool->coalesces) && p->error == NULL &&
-		 coalesce(request, command))
+		 !translate_is_due(request, command) && coalesce(request, command))
 		return;
 	else if (p->error == NULL && translate_is_due(request, command) &&
 		 !translate_begin(request, command))

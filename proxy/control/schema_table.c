@@ -1,3 +1,4 @@
+/* Long because it is one table, with a row for each setting. */
 #include "control/config.h"
 #include "control/schema.h"
 
@@ -19,7 +20,7 @@
 #define OF_SHARD(field) .scope = SCOPE_SHARD, .offset = offsetof(struct shard_spec, field)
 #define OF_REPLICA(field)                                                                          \
 	.scope = SCOPE_REPLICA, .offset = offsetof(struct replica_spec, field), .is_redis = true
-#define OF_USER(field) .scope = SCOPE_USER, .offset = offsetof(struct user_spec, field)
+#define OF_USER(field)	 .scope = SCOPE_USER, .offset = offsetof(struct user_spec, field)
 #define OF_PREFIX(field) .scope = SCOPE_PREFIX, .offset = offsetof(struct prefix_spec, field)
 #define OF_COMMAND(field)                                                                          \
 	.scope = SCOPE_COMMAND, .offset = offsetof(struct command_spec, field), .is_redis = true

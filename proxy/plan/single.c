@@ -94,8 +94,7 @@ void plan_take_bytes(struct request *request, const struct command_bytes *comman
 			translate_keys(&request->first, command, p->key_first, NULL, p->key_count);
 		return;
 	}
-	bool is_taken =
-		unlikely(request->pool->has_ttl_rules) && ttl_care_take(request, command);
+	bool is_taken = unlikely(request->pool->has_ttl_rules) && ttl_care_take(request, command);
 	if (likely(!is_taken && !p->line_cut))
 		chain_append(chunks, bytes, command->chunk, span_make(command->start, p->len));
 	else if (!is_taken)

@@ -19,17 +19,10 @@ static const struct {
 };
 
 /* As near to the end of 32 bits as limits and lengths can come. */
-static const uint32_t limits[] = {0,
-				  1,
-				  1000,
-				  INT_MAX / 2,
-				  INT_MAX / 2 + 1,
-				  INT_MAX - 1,
-				  INT_MAX,
-				  (uint32_t)INT_MAX + 1,
-				  UINT32_MAX - 24,
-				  UINT32_MAX - 1,
-				  UINT32_MAX};
+static const uint32_t limits[] = {
+	0,	     1,		  1000,	   (1 << 30) - 1,	  1 << 30,
+	INT_MAX - 2, INT_MAX - 1, INT_MAX, (uint32_t)INT_MAX + 1, UINT32_MAX - 24,
+	UINT32_MAX};
 static const uint32_t bodies[] = {0x3fffffff, 0x40000000, 0x7ffffffe, 0x7fffffff, 0x80000000,
 				  0xffff0000, 0xffffffe8, 0xfffffffe, 0xffffffff};
 
@@ -108,7 +101,7 @@ END_TEST
 static void expect_whole(int i, uint32_t body, uint32_t limit)
 {
 	uint32_t before = stores[i].extras + KEY, value = body - before;
-	bool fits = value <= limit && value <= INT_MAX / 2;
+	bool fits = value <= limit && value <= INT_MAX - 2; /* as in text */
 
 	ck_assert_int_eq(parse(store(i, body), before, limit), fits ? PARSE_MORE : PARSE_DONE);
 	if (fits) {
@@ -127,8 +120,11 @@ START_TEST(no_length_wraps)
 
 		for (size_t j = 0; j < ARRAY_LEN(bodies); j++)
 			expect_whole(_i, bodies[j], limits[i]);
-		expect_whole(_i, before + INT_MAX / 2, limits[i]);
-		expect_whole(_i, before + INT_MAX / 2 + 1, limits[i]);
+		/* A pool's limit is 1 GiB at most, a value's INT_MAX - 2. */
+		for (uint32_t j = 0; j < 3; j++) {
+			expect_whole(_i, before + (1 << 30) - 1 + j, limits[i]);
+			expect_whole(_i, before + INT_MAX - 3 + j, limits[i]);
+		}
 	}
 }
 END_TEST

@@ -147,7 +147,7 @@ static enum parse_result take_body(struct span in, const struct parse_limits *li
 	uint64_t max = is_sasl ? MCB_SASL_MAX : limits->request, len = MCB_HEADER;
 
 	/* Of a value that is refused its key is waited for: what is there of it is stale then. */
-	bool is_large = value > max || value > INT_MAX / 2;
+	bool is_large = value > max || value > INT_MAX - 2;
 	len += is_large ? (uint64_t)header->extras + header->key : header->body;
 	if (in.len < len) {
 		out->need = (uint32_t)len;

@@ -48,8 +48,7 @@ static void put_number(struct writer *w, const char *before, uint64_t n)
 /* Take `n` bytes off into `to`, which has room for `max` of them; the rest is dropped. */
 static void take(struct writer *w, char *to, size_t max, size_t n)
 {
-	if (n <= max)
-		chain_peek(w->from, to, n);
+	chain_peek(w->from, to, n <= max ? n : max);
 	chain_consume(w->chunks, w->from, n);
 }
 
@@ -63,6 +62,9 @@ static struct packet take_packet(struct writer *w)
 	take(w, packet.extras, sizeof(packet.extras), packet.header.extras);
 	take(w, packet.key, sizeof(packet.key), packet.header.key);
 	packet.value = packet.header.body - packet.header.key - packet.header.extras;
+	/* No client has such a key; a node that says so must not have us look beyond ours. */
+	if (packet.header.key > sizeof(packet.key))
+		packet.header.key = sizeof(packet.key);
 	return packet;
 }
 
@@ -90,6 +92,16 @@ static uint64_t read_number(const char *p, size_t n)
 
 /* ------------------------------------------------------------------ errors */
 
+/* A node's own words must not end the line that they stand in. */
+static struct span first_line(struct span text)
+{
+	size_t len = 0;
+
+	while (len < text.len && (unsigned char)text.p[len] >= ' ')
+		len++;
+	return span_make(text.p, len);
+}
+
 /* What memcached's text protocol has for a status that is no plain answer. */
 static void put_error(struct writer *w, const struct packet *packet)
 {
@@ -113,7 +125,7 @@ static void put_error(struct writer *w, const struct packet *packet)
 		break;
 	default:
 		put(w, "SERVER_ERROR ");
-		put_span(w, span_make(text, len));
+		put_span(w, first_line(span_make(text, len)));
 	}
 	put(w, "\r\n");
 }

@@ -10,6 +10,7 @@
 
 #define NO_CREATION 0xffffffffU /* as the exptime of an increment: what is not there stays so */
 #define EXTRAS_MAX  20
+#define OPAQUE_MAX  32 /* bytes of an opaque with its letter, as memcached */
 
 static const char not_exact[] =
 	"CLIENT_ERROR slipring: the nodes speak binary alone, which has nothing for this";
@@ -243,7 +244,7 @@ static bool read_flags(struct meta_flags *to, const struct mc_text *text)
 		struct span word = word_of(text, i);
 		unsigned char flag = (unsigned char)word.p[0];
 
-		if (flag >= 128 || seen[flag] || (flag == 'O' && word.len > 33) ||
+		if (flag >= 128 || seen[flag] || (flag == 'O' && word.len > OPAQUE_MAX) ||
 		    !read_flag(to, id, word))
 			return false;
 		seen[flag] = true;

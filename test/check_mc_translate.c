@@ -442,7 +442,7 @@ START_TEST(keys_of_a_get_are_asked_for_in_silence)
 
 		chain_clear(&pool, &chain);
 		for (uint32_t word = cases[i].first; word < cases[i].end; word++)
-			mc_translate_key(&pool, &chain, &text, word);
+			mc_translate_key(&pool, &chain, &text, word, span_of(""));
 		mc_translate_end(&pool, &chain);
 		expect_shown(cases[i].command, cases[i].packets);
 	}

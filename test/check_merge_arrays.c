@@ -257,6 +257,7 @@ Suite *merge_arrays_suite(void)
 	tcase_add_loop_test(tcase, arrays_of_all_shards_become_one, 0, ARRAY_LEN(cases));
 	tcase_add_loop_test(tcase, one_part_alone_is_the_reply, 0, ARRAY_LEN(alone));
 	tcase_add_test(tcase, many_parts_are_joined);
+	tcase_set_timeout(tcase, 30); /* 32 MiB are read byte by byte */
 	tcase_add_test(tcase, a_union_has_a_limit);
 	tcase_add_test(tcase, long_elements_are_joined_by_reference);
 	suite_add_tcase(suite, tcase);

@@ -377,6 +377,27 @@ START_TEST(a_binary_write_parts_them)
 }
 END_TEST
 
+/* Where nodes speak binary alone, a text write parts the reads that binary clients share; a text
+ * read shares with nobody. */
+START_TEST(a_write_that_is_translated_parts_them)
+{
+	static const char get[] = "\x80\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0a";
+	static const char *const words[] = {"get b\r\n", "set a 0 0 1\r\nx\r\n", "get a\r\n"};
+
+	data_path_begin(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
+						      .node_protocol = NODE_PROTOCOL_BINARY,
+						      .coalesce = true});
+	dp.client = data_path_client(&dp);
+	other = data_path_client(&dp);
+	third = data_path_client(&dp);
+	say_bytes(dp.client, span_make(get, sizeof(get) - 1));
+	say(other, words[_i]);
+	say_bytes(third, span_make(get, sizeof(get) - 1));
+	coalesced(_i != 1);
+	data_path_fini(&dp);
+}
+END_TEST
+
 /* A set that is too large deletes the key. */
 START_TEST(a_refused_set_parts_them)
 {
@@ -681,6 +702,7 @@ Suite *client_coalesce_suite(void)
 	tcase_add_loop_test(tc, meta_reads_are_shared, 0, 2);
 	tcase_add_loop_test(tc, meta_writes_part_them, 0, 4);
 	tcase_add_loop_test(tc, a_binary_write_parts_them, 0, 2);
+	tcase_add_loop_test(tc, a_write_that_is_translated_parts_them, 0, 3);
 	tcase_add_test(tc, a_refused_set_parts_them);
 	tcase_add_test(tc, exec_parts_them_too);
 	tcase_add_test(tc, who_has_just_written_goes_alone);

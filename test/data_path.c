@@ -64,6 +64,7 @@ static struct topology *build(const struct data_path_setup *setup)
 		.health_timeout_ms = 500,
 		.ttl = setup->ttl,
 		.coalesce = setup->coalesce,
+		.node_protocol = (int)setup->node_protocol,
 	};
 	struct topology *topology = topology_build(&spec, 1, 1, &error);
 	ck_assert_msg(topology != NULL, "%s", error.text);

@@ -44,6 +44,7 @@ struct data_path_setup {
 	struct prefix_spec *prefixes;
 	size_t n_prefixes;
 	bool coalesce;
+	enum node_protocol node_protocol;
 };
 
 struct data_path {

@@ -17,6 +17,16 @@ static void start_keyed(struct request *request, const struct command_bytes *com
 	single_start(request, route_key(request->pool, key, engine->digest, &engine->rng), 1);
 }
 
+/* What is told in binary shares nothing, as its bytes do not say what the reply is to be; but binary
+ * clients share, and its writes part them. */
+static bool is_shared(struct request *request, const struct command_bytes *command)
+{
+	if (!translate_is_due(request, command))
+		return coalesce(request, command);
+	coalesce_note(request, command);
+	return false;
+}
+
 static void dispatch_text(struct client *client, const struct command_bytes *command,
 			  const struct request_events *events)
 {
@@ -29,7 +39,7 @@ static void dispatch_text(struct client *client, const struct command_bytes *com
 	else if (unlikely(p->error != NULL && p->drops_key))
 		reject_set(request, command);
 	else if (unlikely(client->pool->coalesces) && p->error == NULL &&
-		 !translate_is_due(request, command) && coalesce(request, command))
+		 is_shared(request, command))
 		return;
 	else if (p->error == NULL && translate_is_due(request, command) &&
 		 !translate_begin(request, command))

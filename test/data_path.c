@@ -10,6 +10,7 @@
 #include "core/request.h"
 #include "core/scripts.h"
 #include "core/writes.h"
+#include "proto/mc_binary.h"
 
 static struct replica_spec replicas[] = {{"r:7100", NULL}, {"r:7101", NULL}};
 
@@ -55,6 +56,7 @@ static struct topology *build(const struct data_path_setup *setup)
 		.leases = or_usual(setup->leases, 1000),
 		.retries = !setup->no_retries,
 		.multiget_errors = setup->fail_multiget ? MULTIGET_FAIL : MULTIGET_PARTIAL,
+		.node_protocol = setup->binary_nodes ? NODE_PROTOCOL_BINARY : NODE_PROTOCOL_TEXT,
 		.on_down = setup->miss_when_down ? ON_DOWN_MISS : ON_DOWN_ERROR,
 		.reads = setup->reads,
 		.replica_choice = CHOICE_TURN,
@@ -171,6 +173,17 @@ struct fake_peer *data_path_server(struct data_path *dp, uint16_t shard)
 	return fake_server(dp->loop, (uint16_t)(DATA_PATH_PORT + shard));
 }
 
+static void connect_binary(struct fake_peer *server)
+{
+	const char noop[MCB_HEADER] = {(char)MCB_REQUEST, MCB_NOOP};
+	const char answer[MCB_HEADER] = {(char)MCB_RESPONSE, MCB_NOOP};
+
+	ck_assert_uint_ge(fake_got(server).len, MCB_HEADER);
+	ck_assert_mem_eq(fake_got(server).p, noop, MCB_HEADER);
+	fake_take(server, MCB_HEADER);
+	say_bytes(server, span_make(answer, MCB_HEADER));
+}
+
 void data_path_connect(struct data_path *dp, uint16_t shard)
 {
 	struct fake_peer *server = data_path_server(dp, shard);
@@ -178,6 +191,11 @@ void data_path_connect(struct data_path *dp, uint16_t shard)
 
 	fake_connect(server, 0);
 	fake_settle(dp->loop);
+	/* A pool of text nodes has binary connections too, for binary clients. */
+	if (fake_got(server).len > 0 && (uint8_t)fake_got(server).p[0] == MCB_REQUEST) {
+		connect_binary(server);
+		return;
+	}
 	expect_first(server, redis ? "*1\r\n$4\r\nPING\r\n" : "version\r\n");
 	say(server, redis ? "+PONG\r\n" : "VERSION 1.6.18\r\n");
 }

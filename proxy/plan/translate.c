@@ -64,6 +64,7 @@ bool translate_begin(struct request *request, const struct command_bytes *comman
 		request_finish_line(request, span_of(refusal), true);
 		return false;
 	}
+	call->request = request;
 	call->translated = true;
 	if (split == SPLIT_KEYS && command->parsed->key_count > 1)
 		chain_clear(chunks, &call->bytes);
@@ -94,10 +95,15 @@ void translate_keys(struct call *call, const struct command_bytes *command, uint
 void translate_reply(struct call *call)
 {
 	struct request *request = call->request;
+	struct chunk_pool *chunks = &request->engine->chunks;
 	struct span line =
 		chain_is_empty(&request->line) ? span_of("") : chain_head(&request->line);
 
-	call->is_error = mc_answer(&request->engine->chunks, &call->reply, request->command, line,
-				   call->barrier);
+	/* Its client left amid it: what there is begins anywhere. */
+	if (unlikely(call->pieces_taken))
+		chain_clear(chunks, &call->reply);
+	else
+		call->is_error =
+			mc_answer(chunks, &call->reply, request->command, line, call->barrier);
 	call->translated = call->barrier = false;
 }

@@ -85,7 +85,9 @@ def protocol(request):
 def cluster(protocol, own_servers, make_proxy):
     nodes = own_servers(KINDS[protocol], 3)
     limits = {"output": "4m", "request": "8m", "in_flight": 256}
-    return nodes, make_proxy(slipring.pool(protocol, nodes, limits=limits))
+    # A slow machine may need seconds for what is asked for here and thrown away.
+    return nodes, make_proxy(slipring.pool(protocol, nodes, limits=limits,
+                                           timeouts={"connect": "1s", "request": "20s"}))
 
 
 def test_client_that_never_reads_large_replies(cluster, protocol, ring):

@@ -635,7 +635,9 @@ def test_the_primary_stays_away_and_replicas_are_read(group, settings):
 
 
 def test_large_reads_and_many_clients(group):
-    some = group()
+    """With time enough for 48 MB on a slow machine: a probe waits behind what is read."""
+    some = group(timeouts={"connect": "2s", "request": "20s"},
+                 health={"every": "100ms", "timeout": "20s"})
     values = [bytes([65 + i]) * 200_000 for i in range(4)]
     with some.proxy.connect() as conn:
         for i, value in enumerate(values):

@@ -18,7 +18,7 @@ static struct data_path dp;
 static void begin(void)
 {
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
-						      .binary_nodes = true});
+						      .node_protocol = NODE_PROTOCOL_BINARY});
 }
 
 static void expect_nothing(struct fake_peer *peer)
@@ -162,7 +162,7 @@ END_TEST
 START_TEST(misses_may_stand_for_dead_shards)
 {
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
-						      .binary_nodes = true,
+						      .node_protocol = NODE_PROTOCOL_BINARY,
 						      .miss_when_down = true});
 	fake_end(dp.a, STREAM_EOF);
 	fake_settle(dp.loop);
@@ -315,7 +315,7 @@ END_TEST
 START_TEST(a_set_that_is_too_large_drops_what_was_there)
 {
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
-						      .binary_nodes = true,
+						      .node_protocol = NODE_PROTOCOL_BINARY,
 						      .request = 100});
 	for (int i = 0; i < 2; i++) {
 		char value[102];

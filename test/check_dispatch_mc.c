@@ -20,7 +20,7 @@ static struct data_path dp;
 static void begin(void)
 {
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
-						      .binary_nodes = true});
+						      .node_protocol = NODE_PROTOCOL_BINARY});
 }
 
 static void expect_nothing(struct fake_peer *peer)

@@ -56,7 +56,6 @@ static struct topology *build(const struct data_path_setup *setup)
 		.leases = or_usual(setup->leases, 1000),
 		.retries = !setup->no_retries,
 		.multiget_errors = setup->fail_multiget ? MULTIGET_FAIL : MULTIGET_PARTIAL,
-		.node_protocol = setup->binary_nodes ? NODE_PROTOCOL_BINARY : NODE_PROTOCOL_TEXT,
 		.on_down = setup->miss_when_down ? ON_DOWN_MISS : ON_DOWN_ERROR,
 		.reads = setup->reads,
 		.replica_choice = CHOICE_TURN,

@@ -32,7 +32,6 @@ struct data_path_setup {
 	bool no_retries;      /* else 1 */
 	bool fail_multiget;   /* else partial */
 	bool miss_when_down;  /* else an error */
-	bool binary_nodes;    /* memcached's that speak binary alone; else text */
 	uint32_t leases;      /* 1000 */
 	uint32_t replicas;    /* of shard a: as many of r:7100 and r:7101 */
 	enum reads reads;

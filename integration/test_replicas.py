@@ -202,7 +202,8 @@ def test_the_one_that_answers_soonest(group):
 def test_shards_have_replicas_of_their_own(own_servers, make_proxy, ring, fresh):
     primaries = own_servers(Primary, 3)
     replicas = [own_servers(servers.Replica, 1, primary=node)[0] for node in primaries]
-    pool = slipring.pool("redis", primaries, reads="prefer-replica", health=HEALTH)
+    patient = {**HEALTH, "timeout": "20s"}  # none of them is to be taken for stalled
+    pool = slipring.pool("redis", primaries, reads="prefer-replica", health=patient)
     for row, node in zip(pool["shards"], replicas):
         row["replicas"] = [node.name]
     proxy = make_proxy(pool)
@@ -212,6 +213,8 @@ def test_shards_have_replicas_of_their_own(own_servers, make_proxy, ring, fresh)
         for key in keys:
             assert conn.call("SET", key, b"=" + key) == OK
         wait_until(lambda: all(node.follows() for node in replicas), "the replicas")
+        wait_until(lambda: all(one["reads"] == "ok" for shard in proxy.status()["pools"][0]["shards"]
+                               for one in shard["replicas"]), "the proxy to have heard from them")
         assert conn.call("MGET", *keys) == array([b"=" + key for key in keys])
         for key in keys:
             assert conn.call("GET", key) == bulk(b"=" + key)

@@ -57,7 +57,7 @@ static void check_keys(struct chunk_pool *pool, const struct mc_text *text)
 	struct chain chain = {0};
 
 	for (uint32_t i = 0; i < p->key_count; i++)
-		mc_translate_key(pool, &chain, text, p->key_first + i);
+		mc_translate_key(pool, &chain, text, p->key_first + i, span_of(""));
 	mc_translate_end(pool, &chain);
 	check_sent(&chain, text, p->key_count + 1);
 	chain_clear(pool, &chain);

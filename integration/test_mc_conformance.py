@@ -272,8 +272,10 @@ def test_stats_are_of_the_same_form(direct, proxied):
 def in_batches(text):
     """Not what ends a connection, loses replies of the batch, or depends on time or CAS numbers."""
     apart = ("flush_all", "stats", "quit", "decr", "incr", "cas ", "set <K> 0 0 2000000")
+    # After a second at most, by a clock that each node has of its own, an item so touched is gone.
+    soon = re.match(r"touch \S+\s+\+?1\b", text)
     return len(text) < 1000 and not text.startswith(apart) and "HTTP/" not in text \
-        and "<251>" not in text
+        and "<251>" not in text and not soon
 
 
 # Ends a value that still waits for a few bytes: memcached closes without a word in one.
@@ -283,6 +285,7 @@ BATCH_END = b"x\r\nx\r\nx\r\nversion\r\n"
 @pytest.mark.parametrize("cut", ["whole", "pieces"])
 def test_random_batches_are_answered_as_by_memcached(direct, proxied, fresh, rng, cut):
     usable = [text for text in LINES + STREAMS if in_batches(text)]
+    proxied.compare(direct, b"delete noreply\r\n")  # the one key that all batches share
     for _ in range(BATCHES):
         key = fresh().decode()
         texts = [rng.choice(usable) for _ in range(rng.randint(2, 40))]

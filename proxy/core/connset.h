@@ -9,8 +9,9 @@
  * The first attempt, and one after a connection that had lasted, let calls queue; once an attempt
  * has failed, calls are refused at once until one succeeds.
  *
- * A kind is a RESP version and a database. Connections of the usual kind, RESP2 and database 0, are
- * made at start; those of another one with the first call that needs it. Leased connections are
+ * A kind is a RESP version and a database, or memcached's text or binary. Connections of the pool's
+ * usual kind (RESP2 and database 0; text, or binary by node_protocol) are made at start; those of
+ * another one with the first call that needs it. Leased connections are
  * held by one client at a time, for what cannot be shared: they are made when asked for, and a
  * few that were given back in a clean state are kept.
  * One worker's. Layer: core. Includes: upstream.

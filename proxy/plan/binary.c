@@ -4,7 +4,6 @@
 
 #include "core/connset.h"
 #include "plan/miss.h"
-#include "plan/part.h"
 #include "plan/ttl_care.h"
 
 /* ------------------------------------------------------------------ packets of the proxy's own */

@@ -6,6 +6,7 @@
 #include "core/connset.h"
 #include "core/handshake.h"
 #include "core/limits.h"
+#include "core/replicas.h"
 
 #define LASTED_US 1000000 /* a connection that broke sooner counts as a failed attempt */
 
@@ -87,6 +88,7 @@ static void fail(struct upstream *up, int fault, enum call_result result)
 		return;
 	}
 	note_fault(up, fault);
+	replicas_lost(up->engine, up->endpoint);
 	stat_add(&up->stats->connect_failures, 1);
 	if (up->failures++ == 0)
 		log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: %s", up->pool->name,
@@ -105,6 +107,7 @@ static void lose(struct upstream *up, int fault, enum call_result result)
 	struct upstream broken;
 
 	note_fault(up, fault);
+	replicas_lost(up->engine, up->endpoint);
 	log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: connection lost: %s; reconnecting",
 		    up->pool->name, up->pool->shards[up->endpoint->shard].name,
 		    connset_fault_text(fault, up->endpoint, why));

@@ -99,6 +99,16 @@ void replicas_blame(struct engine *engine, const struct endpoint *endpoint,
 		set_fault(replica, fault);
 }
 
+/* A node that comes back may have lost its data and be about to ask for it again. */
+void replicas_lost(struct engine *engine, const struct endpoint *endpoint)
+{
+	struct replica *replica = &engine->replicas[endpoint->id];
+
+	replica->is_fresh = false;
+	if (replica->fault == REPLICA_FIT)
+		set_fault(replica, REPLICA_DOWN);
+}
+
 /* An average that forgets: an eighth of each new one. */
 void replicas_answered(struct engine *engine, const struct call *call)
 {

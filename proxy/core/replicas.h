@@ -60,6 +60,9 @@ void replicas_answered(struct engine *engine, const struct call *call);
 void replicas_blame(struct engine *engine, const struct endpoint *endpoint,
 		    enum replica_fault fault);
 
+/* A connection to it was lost: what it said on that one may not hold of what answers on the next. */
+void replicas_lost(struct engine *engine, const struct endpoint *endpoint);
+
 /* What an error reply says of the replica itself; REPLICA_FIT: nothing, it is the client's. */
 enum replica_fault replicas_fault(struct span error);
 

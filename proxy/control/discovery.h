@@ -1,0 +1,46 @@
+/*
+ * discovery.h - finds a pool's shards at a source, and goes on looking: one source a pool.
+ *
+ * A source tells on_found only of lists that are whole and not empty, and only when they differ from the
+ * last. What it cannot reach or understand it logs, keeps for discovery_trouble(), and asks again
+ * later: the pool keeps what it has. The control thread's. Layer: control. Includes: found, route/spec.
+ */
+#ifndef CONTROL_DISCOVERY_H
+#define CONTROL_DISCOVERY_H
+
+#include "control/found.h"
+#include "io/loop.h"
+#include "route/spec.h"
+
+struct discovery;
+struct resolver; /* io/resolver.h */
+
+/* Borrowed for the discovery's life, but for `pool`, of which a copy is made of what is needed. */
+struct discovery_setup {
+	struct loop *loop; /* with a chunk pool: it has streams */
+	struct resolver *resolver;
+	const struct pool_spec *pool; /* its `discover`, `protocol`, `name`, `credentials`, timeouts */
+	void (*on_found)(void *arg, const struct found *found);
+	void *arg;
+};
+
+/* Begin to look. The source is the one that pool->discover names. Never NULL. */
+NODISCARD struct discovery *discovery_new(const struct discovery_setup *setup);
+
+/* Look again now, whatever the time: an operator asks, or a node did not answer as its role says. */
+void discovery_refresh(struct discovery *discovery);
+
+/* Why the last look came to nothing, or NULL if it was well. */
+const char *discovery_trouble(const struct discovery *discovery);
+
+void discovery_free(struct discovery *discovery); /* NULL is fine */
+
+/* One kind of source: a row of discovery.c's table. */
+struct discovery_ops {
+	const char *name; /* as in `discover:` */
+	struct discovery *(*new)(const struct discovery_setup *setup);
+	void (*refresh)(struct discovery *discovery);
+	void (*free)(struct discovery *discovery);
+};
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * found.h - the shards of a pool as a discovery source found them: plain data, owned by whoever made it.
+ * Layer: control. Includes: base/attr.
+ */
+#ifndef CONTROL_FOUND_H
+#define CONTROL_FOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+/* Slots first..last of Redis Cluster, both included. */
+struct slot_range {
+	uint16_t first, last;
+};
+
+struct found_shard {
+	char *name;	/* stable over changes of its addresses; NULL: its address is its name */
+	char *primary;	/* HOST:PORT; NULL: none is known at the moment */
+	char **replicas; /* HOST:PORT each */
+	size_t n_replicas;
+	struct slot_range *slots; /* of Redis Cluster alone */
+	size_t n_slots;
+};
+
+struct found {
+	uint64_t version; /* of the source's own, where it has one; else 0 */
+	struct found_shard *shards;
+	size_t n;
+};
+
+/* An empty list that a source could not have meant is no answer: callers drop it before. */
+struct found_shard *found_add(struct found *found, const char *name, const char *primary);
+void found_add_replica(struct found_shard *shard, const char *address);
+void found_add_slots(struct found_shard *shard, uint16_t first, uint16_t last);
+
+/* Do both say the same, whatever the order of their shards and replicas? The version is not looked at. */
+NODISCARD bool found_equal(const struct found *a, const struct found *b);
+
+void found_copy(struct found *to, const struct found *from);
+void found_fini(struct found *found); /* zeroed is fine */
+
+#endif

@@ -228,8 +228,8 @@ START_TEST(a_socket_that_cannot_be_adopted_is_counted)
 	data_path_serve_memcached(&dp);
 	client_accept(&dp.clients, dp.pool, -1, false);
 	ck_assert_uint_eq(dp.clients.n, 1);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].closed), 1);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].clients), 1);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->closed), 1);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->clients), 1);
 	data_path_end(&dp);
 }
 END_TEST

@@ -61,8 +61,8 @@ START_TEST(each_has_its_reply_in_its_order)
 	say(dp.a, "END\r\n");
 	expect(third, "END\r\n");
 	/* Found or not is counted for each. */
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].hits), 4);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].misses), 2);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 4);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
 	data_path_end(&dp);
 }
 END_TEST
@@ -562,7 +562,7 @@ START_TEST(an_error_is_for_all)
 	expect(dp.client, "-WRONGTYPE no\r\n");
 	expect(other, "-WRONGTYPE no\r\n");
 	const struct command_stats *stats =
-		dp.stats->pools[0].commands[resp_command_find(span_of("hget"))->id];
+		dp.stats->pools[0]->commands[resp_command_find(span_of("hget"))->id];
 	ck_assert_uint_eq(stat_get(&stats->requests), 2);
 	ck_assert_uint_eq(stat_get(&stats->errors), 2);
 	data_path_end(&dp);

@@ -43,7 +43,7 @@ static void begin(void)
 /* The shared connections are taken again, and the client's own was given back. */
 static void end(void)
 {
-	ck_assert_uint_eq(dp.engine.connsets[0].n_held, 0);
+	ck_assert_uint_eq(dp.engine.connsets[0]->n_held, 0);
 	ask("get a", "");
 	expect(dp.a, array_of("get a"));
 	say(dp.a, "$1\r\nx\r\n");
@@ -58,7 +58,7 @@ START_TEST(runs_on_a_connection_of_its_own)
 	expect(own, array_of("EXEC"));
 	node("*1\r\n$1\r\n1\r\n");
 	expect(dp.client, "*1\r\n$1\r\n1\r\n");
-	ck_assert_uint_eq(dp.engine.connsets[0].n_idle, 1);
+	ck_assert_uint_eq(dp.engine.connsets[0]->n_idle, 1);
 	end();
 }
 END_TEST
@@ -182,7 +182,7 @@ START_TEST(a_client_that_leaves_closes_what_it_holds)
 	fake_end(dp.client, -ECONNRESET);
 	fake_settle(dp.loop);
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
-	ck_assert_uint_eq(dp.engine.connsets[0].n_held, 0);
+	ck_assert_uint_eq(dp.engine.connsets[0]->n_held, 0);
 	data_path_end(&dp);
 }
 END_TEST

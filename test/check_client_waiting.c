@@ -40,8 +40,8 @@ START_TEST(waits_without_a_limit_and_gives_its_connection_back)
 	expect(dp.client, "");
 	say(own, "*2\r\n$1\r\na\r\n$1\r\nx\r\n");
 	expect(dp.client, "*2\r\n$1\r\na\r\n$1\r\nx\r\n");
-	ck_assert_uint_eq(dp.engine.connsets[0].n_held, 0);
-	ck_assert_uint_eq(dp.engine.connsets[0].n_idle, 1);
+	ck_assert_uint_eq(dp.engine.connsets[0]->n_held, 0);
+	ck_assert_uint_eq(dp.engine.connsets[0]->n_idle, 1);
 	data_path_end(&dp);
 }
 END_TEST
@@ -67,7 +67,7 @@ START_TEST(a_client_that_leaves_ends_its_waiting)
 	fake_end(dp.client, _i == 0 ? -ECONNRESET : STREAM_EOF);
 	fake_settle(dp.loop);
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
-	ck_assert_uint_eq(dp.engine.connsets[0].n_held, 0);
+	ck_assert_uint_eq(dp.engine.connsets[0]->n_held, 0);
 	data_path_end(&dp);
 }
 END_TEST

@@ -291,7 +291,7 @@ START_TEST(calls_of_one_client_share_a_connection)
 	data_path_begin(&dp,
 			(struct data_path_setup){.protocol = PROTOCOL_MEMCACHED, .connections = 2});
 	ck_assert_uint_eq(fake_connects(dp.loop, PORT_A), 2);
-	struct connset *set = &dp.engine.connsets[dp.pool->shards[0].primary->id];
+	struct connset *set = dp.engine.connsets[dp.pool->shards[0].primary->id];
 	for (uint64_t i = 0; i < 4; i++)
 		ask_as(&probes[i], 7 + i % 2);
 	for (uint32_t i = 0; i < 2; i++) {

@@ -186,11 +186,11 @@ START_TEST(requests_are_counted_by_command)
 	say(dp.client, "GET a\r\nGET a\r\nGET\r\nnope\r\n");
 	say(dp.a, "$-1\r\n-ERR no\r\n");
 	const struct command_stats *stats =
-		dp.stats->pools[0].commands[resp_command_find(span_of("get"))->id];
+		dp.stats->pools[0]->commands[resp_command_find(span_of("get"))->id];
 	ck_assert_uint_eq(stat_get(&stats->requests), 3);
 	ck_assert_uint_eq(stat_get(&stats->errors), 2);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].bytes_in), 25);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].bytes_out), fake_got(dp.client).len);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->bytes_in), 25);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->bytes_out), fake_got(dp.client).len);
 	data_path_end(&dp);
 }
 END_TEST

@@ -160,8 +160,8 @@ START_TEST(a_multi_get_over_all_shards_is_one_reply)
 	say_noop(dp.a);
 	expect(dp.client, "VALUE a 7 0 258\r\n\r\nVALUE d 7 1 258\r\n4\r\nVALUE c 7 1 258\r\n3\r\n"
 			  "END\r\n");
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].hits), 3);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].misses), 1);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 3);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 1);
 	data_path_end(&dp);
 }
 END_TEST
@@ -181,8 +181,8 @@ START_TEST(a_multi_get_on_one_shard_is_a_sequence_too)
 	expect(dp.client, "VALUE d 7 1\r\n1\r\nVALUE d 7 1\r\n1\r\nEND\r\n");
 	say_bytes(dp.a, ANSWER(.opcode = MCB_GETK, NOT_FOUND));
 	expect(dp.client, "END\r\n");
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].hits), 2);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].misses), 2);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 2);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
 	data_path_end(&dp);
 }
 END_TEST

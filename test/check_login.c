@@ -124,7 +124,7 @@ START_TEST(a_login_is_not_counted_as_a_set)
 	say(dp.client, "set auth 0 0 7\r\nann a:2\r\nset auth 0 0 7\r\nann a:1\r\n");
 	expect(dp.client, FAILURE "STORED\r\n");
 	const struct command *set = mc_command_find(span_of("set"));
-	ck_assert_uint_eq(stat_get(&stats_command(&dp.stats->pools[0], set->id)->requests), 0);
+	ck_assert_uint_eq(stat_get(&stats_command(dp.stats->pools[0], set->id)->requests), 0);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_COMMANDS_INVALID), 1);
 	data_path_end(&dp);
 }

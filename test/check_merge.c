@@ -162,8 +162,8 @@ START_TEST(a_dead_shard_is_a_miss_for_its_memcached_keys)
 	struct request *request = data_path_ask(&dp, "get b a");
 	say(dp.b, "VALUE b 0 1\r\nB\r\nEND\r\n");
 	expect_reply(request, "VALUE b 0 1\r\nB\r\nEND\r\n");
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].hits), 1);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].misses), 0);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 1);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 0);
 	data_path_fini(&dp);
 }
 END_TEST
@@ -204,8 +204,8 @@ START_TEST(hits_and_misses_are_counted_over_all_parts)
 
 	say(dp.a, "VALUE d 0 1\r\nD\r\nEND\r\n");
 	say(dp.b, "VALUE b 0 1\r\nB\r\nVALUE f 0 1\r\nF\r\nEND\r\n");
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].hits), 3);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].misses), 2);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 3);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
 	request_free(request);
 	data_path_end(&dp);
 }

@@ -136,8 +136,8 @@ START_TEST(a_multi_get_leaves_the_keys_out)
 	ck_assert(!request->is_error);
 	expect_reply(request, "VALUE b 0 1\r\nB\r\nVALUE c 0 1\r\nC\r\nEND\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_DOWN_MISSES), 2);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].hits), 2);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].misses), 2);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 2);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
 	data_path_fini(&dp);
 }
 END_TEST

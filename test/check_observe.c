@@ -26,7 +26,7 @@ static void end_request(struct request *request)
 
 static struct command_stats *stats_of(const char *command)
 {
-	return dp.stats->pools[0].commands[resp_command_find(span_of(command))->id];
+	return dp.stats->pools[0]->commands[resp_command_find(span_of(command))->id];
 }
 
 static void begin(void)
@@ -70,8 +70,8 @@ START_TEST(an_unknown_command_has_no_counters)
 {
 	begin();
 	end_request(begin_request(NULL));
-	for (size_t i = 0; i < dp.stats->pools[0].n_commands; i++)
-		ck_assert_ptr_null(dp.stats->pools[0].commands[i]);
+	for (size_t i = 0; i < dp.stats->pools[0]->n_commands; i++)
+		ck_assert_ptr_null(dp.stats->pools[0]->commands[i]);
 	data_path_end(&dp);
 }
 END_TEST

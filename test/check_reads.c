@@ -162,7 +162,7 @@ START_TEST(a_lag_that_is_not_known_is_too_much)
 	inform_primary(100);
 	ck_assert_uint_eq(goes_to(READS_PREFER_REPLICA), 7100);
 	ck_assert_uint_eq(goes_to(READS_PREFER_REPLICA), 7100);
-	struct endpoint_stats *stats = &dp.stats->endpoints[dp.pool->shards[0].replicas[1].id];
+	struct endpoint_stats *stats = dp.stats->endpoints[dp.pool->shards[0].replicas[1].id];
 	ck_assert_uint_eq(stat_get(&stats->lag_bytes), 11);
 	ck_assert_int_eq(stats->fitness, REPLICA_LAGGING);
 	fake_advance_ms(dp.loop, 250);
@@ -199,7 +199,7 @@ START_TEST(a_replica_that_is_not_well_is_not_read)
 	inform_primary(100);
 	inform_well(second, 100);
 	inform(first, infos[_i].info);
-	ck_assert_int_eq(dp.engine.replicas[dp.pool->shards[0].replicas[0].id].fault,
+	ck_assert_int_eq(dp.engine.replicas[dp.pool->shards[0].replicas[0].id]->fault,
 			 infos[_i].fault);
 	for (int i = 0; i < 3; i++)
 		ck_assert_uint_eq(goes_to(READS_REPLICA), 7101);

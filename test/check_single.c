@@ -65,8 +65,8 @@ START_TEST(hits_and_misses_are_counted_by_key)
 
 	say(dp.a, "END\r\nVALUE a 0 1 5\r\nx\r\nEND\r\nSERVER_ERROR x\r\n"
 		  "VALUE a 0 1\r\nx\r\nVALUE h 0 1\r\nx\r\nEND\r\n");
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].hits), 3);
-	ck_assert_uint_eq(stat_get(&dp.stats->pools[0].misses), 2);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 3);
+	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
 	for (size_t i = 0; i < ARRAY_LEN(gets); i++)
 		request_free(gets[i]);
 	data_path_end(&dp);

@@ -95,8 +95,8 @@ START_TEST(shards_have_names_labels_and_endpoints)
 	ck_assert_str_eq(shard->primary->text, shards[_i].address);
 	ck_assert_uint_eq(shard->primary->id, (uintmax_t)_i);
 	ck_assert_ptr_eq(shard->primary, &topology->endpoints[_i]);
-	ck_assert_uint_eq(shard->primary->pool, shards[_i].pool);
-	ck_assert_uint_eq(shard->primary->shard, shards[_i].shard);
+	ck_assert_uint_eq(shard->primary->pool->index, shards[_i].pool);
+	ck_assert_uint_eq(shard->primary->shard->index, shards[_i].shard);
 	topology_unref(topology);
 }
 END_TEST

@@ -69,7 +69,7 @@ START_TEST(replicas_of_the_zone_come_first)
 
 		ck_assert_uint_eq(endpoint->id, i);
 		ck_assert_str_eq(endpoint->text, endpoints[i].text);
-		ck_assert_uint_eq(endpoint->shard, endpoints[i].shard);
+		ck_assert_uint_eq(endpoint->shard->index, endpoints[i].shard);
 		ck_assert_int_eq(endpoint->is_replica, endpoints[i].is_replica);
 		ck_assert_int_eq(endpoint->is_near, endpoints[i].is_near);
 	}

@@ -137,11 +137,11 @@ void check_engine_is_empty(struct data_path *dp)
 	ck_assert_uint_eq(engine->chunks.bytes_out, open_bytes(&engine->chunks));
 	for (uint16_t i = 0; i < dp->pool->n_shards; i++) {
 		ck_assert_ptr_null(engine->part_of[i]);
-		for (uint32_t j = 0; j < engine->connsets[i].n; j++)
-			ck_assert(TAILQ_EMPTY(&engine->connsets[i].upstreams[j].fifo));
+		for (uint32_t j = 0; j < engine->connsets[i]->n; j++)
+			ck_assert(TAILQ_EMPTY(&engine->connsets[i]->upstreams[j].fifo));
 	}
-	for (uint16_t i = 0; i < dp->stats->n_endpoints; i++)
-		ck_assert_uint_eq(stat_get(&dp->stats->endpoints[i].in_flight), 0);
+	for (uint16_t i = 0; i < dp->topology->n_endpoints; i++)
+		ck_assert_uint_eq(stat_get(&dp->stats->endpoints[i]->in_flight), 0);
 }
 
 void data_path_fini(struct data_path *dp)
@@ -201,7 +201,7 @@ void data_path_connect(struct data_path *dp, uint16_t shard)
 
 struct endpoint_stats *data_path_endpoint(struct data_path *dp, uint16_t shard)
 {
-	return &dp->stats->endpoints[dp->pool->shards[shard].primary->id];
+	return dp->stats->endpoints[dp->pool->shards[shard].primary->id];
 }
 
 uint64_t data_path_count(struct data_path *dp, enum stat_id id)

@@ -56,12 +56,12 @@ struct pool_stats *fleet_pool(struct fleet *fleet, int w, const char *pool)
 	const struct pool *found = topology_pool(fleet->topology, pool);
 
 	ck_assert_ptr_nonnull(found);
-	return &fleet->stats[w]->pools[found->index];
+	return fleet->stats[w]->pools[found->index];
 }
 
 struct endpoint_stats *fleet_endpoint(struct fleet *fleet, int w, int endpoint)
 {
-	return &fleet->stats[w]->endpoints[endpoint];
+	return fleet->stats[w]->endpoints[endpoint];
 }
 
 struct command_stats *fleet_command(struct fleet *fleet, int w, const char *pool,

@@ -175,7 +175,7 @@ static void list_series(struct page *page)
 		struct text labels = {0};
 
 		add_label(&labels, "pool", topology->pools[i].name);
-		add_series(page, (struct stats_subject){STATS_OF_POOL, i, 0}, &labels);
+		add_series(page, (struct stats_subject){STATS_OF_POOL, topology->pools[i].index, 0}, &labels);
 		list_commands(page, &topology->pools[i]);
 		list_endpoints(page, &topology->pools[i]);
 	}
@@ -270,7 +270,7 @@ static void add_replicas(struct page *page)
 		uint64_t lag_bytes;
 
 		if (series->subject.of != STATS_OF_ENDPOINT ||
-		    !page->view->topology->endpoints[series->subject.id].is_replica)
+		    !topology_endpoint(page->view->topology, series->subject.id)->is_replica)
 			continue;
 		bool is_fit =
 			view_replica(page->view, series->subject.id, &lag_bytes) == REPLICA_FIT;

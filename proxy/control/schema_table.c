@@ -13,7 +13,6 @@
 #define REPLICAS_MAX 32	  /* of a shard */
 #define USERS_MAX    1000 /* of a pool; one is found by looking at each */
 #define PREFIXES_MAX 100  /* of a pool; each key is held against them in turn */
-#define COMMANDS_MAX 1000 /* of a pool */
 
 #define OF_FILE(field)	.scope = SCOPE_FILE, .offset = offsetof(struct config, field)
 #define OF_POOL(field)	.scope = SCOPE_POOL, .offset = offsetof(struct pool_spec, field)
@@ -313,7 +312,7 @@ static const struct setting settings[] = {
 		   "{match: TEXT, max_ttl: 7d, refuse: [NAME]}"},
 	 .help = "What holds for keys by how they begin. Of those that fit a key the longest "
 		 "counts."},
-	{OF_POOL(commands), .path = "commands", .type = SETTING_LIST, .min = 1, .max = COMMANDS_MAX,
+	{OF_POOL(commands), .path = "commands", .type = SETTING_LIST, .min = 1, .max = COMMANDS_OWN_MAX,
 	 .is_redis = true,
 	 .items = {ITEMS(SCOPE_COMMAND, command_spec, pool_spec, n_commands), NULL,
 		   "{name: NAME, keys: [1, 1, 1], write: true}"},

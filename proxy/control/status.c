@@ -38,7 +38,7 @@ static json_t *p99_of(const struct view *view, struct stats_subject subject, siz
 
 static json_t *endpoint_object(const struct view *view, const struct endpoint *endpoint)
 {
-	const struct stats_subject subject = {STATS_OF_ENDPOINT, endpoint->pool, endpoint->id};
+	const struct stats_subject subject = {STATS_OF_ENDPOINT, endpoint->pool->index, endpoint->id};
 	const char *state = endpoint_state_names[view_endpoint_state(view, endpoint->id)];
 	uint64_t errors = stats_failures(view->stats, view->n_workers, endpoint->id);
 	char buf[VIEW_ERROR_MAX];

@@ -23,7 +23,7 @@ enum replica_fault view_replica(const struct view *view, uint16_t endpoint_id, u
 
 	*lag_bytes = 0;
 	for (uint16_t i = 0; i < view->n_workers; i++) {
-		const struct endpoint_stats *stats = &view->stats[i]->endpoints[endpoint_id];
+		const struct endpoint_stats *stats = view->stats[i]->endpoints[endpoint_id];
 		int its = atomic_load_explicit(&stats->fitness, memory_order_relaxed);
 		uint64_t lag = stat_get(&stats->lag_bytes);
 

@@ -42,7 +42,7 @@ const char *connset_fault_text(int fault, const struct endpoint *endpoint,
 const char *connset_why(struct engine *engine, const struct endpoint *endpoint,
 			char out[CONNSET_WHY_MAX])
 {
-	const struct endpoint_stats *stats = &engine->stats->endpoints[endpoint->id];
+	const struct endpoint_stats *stats = engine->stats->endpoints[endpoint->id];
 
 	return connset_fault_text(atomic_load_explicit(&stats->last_error, memory_order_relaxed),
 				  endpoint, out);
@@ -55,7 +55,7 @@ static bool is_kind(const struct connset *set, struct conn_kind kind)
 
 bool connset_is_usual(const struct connset *set)
 {
-	return is_kind(set, engine_usual_kind(&set->engine->topology->pools[set->endpoint->pool]));
+	return is_kind(set, engine_usual_kind(set->endpoint->pool));
 }
 
 static void init_set(struct connset *set, struct engine *engine, const struct endpoint *endpoint,
@@ -64,7 +64,7 @@ static void init_set(struct connset *set, struct engine *engine, const struct en
 	set->engine = engine;
 	set->endpoint = endpoint;
 	set->kind = kind;
-	set->n = engine->topology->pools[endpoint->pool].settings.connections;
+	set->n = endpoint->pool->settings.connections;
 	set->upstreams = alloc_zeroed(set->n, sizeof(*set->upstreams));
 	TAILQ_INIT(&set->leases);
 }
@@ -84,15 +84,34 @@ static void connect_all(struct connset *set)
 void connset_init(struct connset *set, struct engine *engine, const struct endpoint *endpoint)
 {
 	init_set(set, engine, endpoint,
-		 engine_usual_kind(&engine->topology->pools[endpoint->pool]));
+		 engine_usual_kind(endpoint->pool));
 	connect_all(set);
+}
+
+static void adopt(struct upstream *up, const struct endpoint *endpoint)
+{
+	up->endpoint = endpoint;
+	up->pool = endpoint->pool;
+}
+
+void connset_adopt(struct connset *first, const struct endpoint *endpoint)
+{
+	for (struct connset *set = first; set != NULL; set = set->next) {
+		struct upstream *lease;
+
+		set->endpoint = endpoint;
+		for (uint32_t i = 0; i < set->n; i++)
+			adopt(&set->upstreams[i], endpoint);
+		TAILQ_FOREACH (lease, &set->leases, leases)
+			adopt(lease, endpoint);
+	}
 }
 
 /* The set of another kind, made at its first use. */
 static struct connset *set_of(struct engine *engine, const struct endpoint *endpoint,
 			      struct conn_kind kind)
 {
-	struct connset *set = &engine->connsets[endpoint->id];
+	struct connset *set = engine->connsets[endpoint->id];
 
 	while (!is_kind(set, kind) && set->next != NULL)
 		set = set->next;
@@ -139,7 +158,7 @@ void connset_fini(struct connset *first)
 
 static void refuse(struct engine *engine, struct call *call)
 {
-	struct endpoint_stats *stats = &engine->stats->endpoints[call->endpoint->id];
+	struct endpoint_stats *stats = engine->stats->endpoints[call->endpoint->id];
 
 	stat_add(&stats->requests, 1);
 	stat_add(&stats->results[CALL_DOWN], 1);
@@ -155,7 +174,7 @@ static bool takes_calls(const struct upstream *up)
 
 void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 {
-	struct connset *set = &engine->connsets[call->endpoint->id];
+	struct connset *set = engine->connsets[call->endpoint->id];
 
 	if (unlikely(call->lease != NULL)) {
 		upstream_send(call->lease, call);
@@ -236,13 +255,13 @@ struct upstream *lease_take(struct engine *engine, const struct endpoint *endpoi
 			    struct conn_kind kind, struct lease_owner *owner,
 			    enum call_result *result)
 {
-	struct connset *first = &engine->connsets[endpoint->id];
+	struct connset *first = engine->connsets[endpoint->id];
 
 	*result = CALL_DOWN;
 	if (!takes_calls(&first->upstreams[0]))
 		return NULL;
 	*result = CALL_NO_LEASE;
-	if (held_of(first) >= engine->topology->pools[endpoint->pool].settings.leases)
+	if (held_of(first) >= endpoint->pool->settings.leases)
 		return NULL;
 	struct connset *set = set_of(engine, endpoint, kind);
 	struct upstream *up = idle_of(set);
@@ -281,7 +300,7 @@ void lease_drop(struct upstream *up)
 
 bool connset_probe(struct engine *engine, struct call *call)
 {
-	struct upstream *up = &engine->connsets[call->endpoint->id].upstreams[0];
+	struct upstream *up = &engine->connsets[call->endpoint->id]->upstreams[0];
 
 	if (up->state != UPSTREAM_READY)
 		return false;
@@ -291,12 +310,12 @@ bool connset_probe(struct engine *engine, struct call *call)
 
 bool connset_is_up(const struct engine *engine, const struct endpoint *endpoint)
 {
-	return engine->connsets[endpoint->id].upstreams[0].state == UPSTREAM_READY;
+	return engine->connsets[endpoint->id]->upstreams[0].state == UPSTREAM_READY;
 }
 
 void connset_stalled(struct engine *engine, const struct endpoint *endpoint)
 {
-	for (struct connset *set = &engine->connsets[endpoint->id]; set != NULL; set = set->next)
+	for (struct connset *set = engine->connsets[endpoint->id]; set != NULL; set = set->next)
 		for (uint32_t i = 0; i < set->n; i++)
 			if (set->upstreams[i].engine != NULL &&
 			    set->upstreams[i].state == UPSTREAM_READY)

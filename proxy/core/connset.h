@@ -54,6 +54,9 @@ enum connset_fault {
 /* Make the connections of the usual kind to `endpoint` and begin to connect. */
 void connset_init(struct connset *set, struct engine *engine, const struct endpoint *endpoint);
 
+/* The endpoint as a newer topology has it: role and settings may differ. */
+void connset_adopt(struct connset *set, const struct endpoint *endpoint);
+
 /* Close them, and those of other kinds, failing what is under way; then free, after the loop has
  * ended. */
 void connset_shut(struct connset *set);

@@ -7,6 +7,7 @@
 #define CORE_ENGINE_H
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/chunk.h"
 #include "base/digest.h"
@@ -16,6 +17,8 @@
 #include "io/loop.h"
 #include "proto/codec.h"
 #include "route/topology.h"
+
+TAILQ_HEAD(era_list, era);
 
 struct connset;
 struct replica;
@@ -38,19 +41,22 @@ struct engine {
 	struct chunk_pool chunks;
 	struct slab requests; /* struct request */
 	struct slab calls;    /* struct call: the parts of split requests */
-	struct topology *topology;
+	struct era *era;	   /* the newest */
+	struct era_list eras;	   /* all that are in use, the oldest first */
+	struct topology *topology; /* the newest era's */
 	struct digest *digest;
 	struct rng rng;
 	struct stats *stats;		/* this worker's */
 	struct stats *const *all_stats; /* every worker's, to read; n_workers of them */
 	uint16_t worker, n_workers;
-	struct connset *connsets;      /* by endpoint id */
-	struct command **modules;      /* by pool: rows of its own commands, or NULL */
+	struct connset **connsets;     /* by endpoint id; NULL: no era has it */
 	struct scripts *scripts;       /* of all workers; NULL: none are remembered */
 	struct pubsub *pubsub;	       /* plan/pubsub.c; NULL: nobody has subscribed yet */
-	struct replica *replicas;      /* by endpoint id: may it be read? */
-	struct replica_probes *probes; /* by pool */
+	struct replica **replicas;     /* by endpoint id: may it be read? */
+	uint32_t n_ids;		       /* room for connsets and replicas */
+	struct replica_probes *probes; /* a list */
 	struct writes *writes;	       /* of all workers' clients; NULL: none are remembered */
+	struct herd_marks *marks;      /* of all workers; NULL: nothing is coalesced */
 	struct herds *herds;	       /* NULL: no pool coalesces */
 	uint64_t started_us;
 
@@ -59,6 +65,7 @@ struct engine {
 	uint32_t *key_order; /* key numbers, those of one part side by side */
 	uint32_t key_order_cap;
 	struct call **part_of; /* by shard, for the command being split; cleared after */
+	uint32_t n_part_of;
 
 	/* Called when chunks reach their limit: the owner of the clients closes the slowest. */
 	void (*relieve)(void *arg);
@@ -79,6 +86,10 @@ struct engine_setup {
 
 /* Make an engine with its loop and begin to connect to every endpoint. Aborts on no memory. */
 void engine_init(struct engine *engine, const struct engine_setup *setup);
+
+/* Go over to another topology, of which a reference is taken: see era.h. What was begun ends where it
+ * is. Between turns only. */
+void engine_adopt(struct engine *engine, struct topology *topology);
 
 /* Close every connection to a server, failing what is under way; then the loop may be run out. */
 void engine_shut(struct engine *engine);

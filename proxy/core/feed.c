@@ -23,7 +23,7 @@ void feed_init(struct feed *feed, struct engine *engine, const struct endpoint *
 	*feed = (struct feed){
 		.engine = engine,
 		.endpoint = endpoint,
-		.pool = &engine->topology->pools[endpoint->pool],
+		.pool = endpoint->pool,
 		.events = events,
 		.owner = owner,
 		.probe = {.done = probe_done},
@@ -33,7 +33,7 @@ void feed_init(struct feed *feed, struct engine *engine, const struct endpoint *
 
 static const char *shard_name(const struct feed *feed)
 {
-	return feed->pool->shards[feed->endpoint->shard].name;
+	return feed->endpoint->shard->name;
 }
 
 static void begin(struct feed *feed)

@@ -4,7 +4,7 @@ static struct command_stats *stats_of(struct request *request)
 {
 	if (request->command == NULL)
 		return NULL;
-	return stats_command(&request->engine->stats->pools[request->pool->index],
+	return stats_command(request->engine->stats->pools[request->pool->index],
 			     request->command->id);
 }
 

@@ -25,7 +25,7 @@ static uint32_t weight_of(const struct choice *choice, const struct endpoint *en
 {
 	if (!choice->by_latency)
 		return 1;
-	return 1 + 1000000 / (50 + choice->engine->replicas[endpoint->id].latency_us);
+	return 1 + 1000000 / (50 + choice->engine->replicas[endpoint->id]->latency_us);
 }
 
 /* The candidate at `*at` of the weights' sum; past the last NULL, with the sum in *at. */
@@ -50,7 +50,7 @@ static const struct endpoint *walk(const struct choice *choice, uint32_t *at)
 static const struct endpoint *choose(struct engine *engine, const struct shard *shard,
 				     bool (*is_fit)(const struct engine *, const struct endpoint *))
 {
-	const struct pool *pool = &engine->topology->pools[shard->primary->pool];
+	const struct pool *pool = shard->primary->pool;
 	struct choice choice = {engine, shard, is_fit, true,
 				pool->settings.replica_choice == CHOICE_LATENCY};
 
@@ -64,7 +64,7 @@ static const struct endpoint *choose(struct engine *engine, const struct shard *
 		/* Each shard takes turns by itself: the parts of a split read would go round
 		 * together. */
 		at = choice.by_latency ? (uint32_t)rng_below(&engine->rng, at)
-				       : engine->replicas[shard->primary->id].turn++ % at;
+				       : engine->replicas[shard->primary->id]->turn++ % at;
 		return walk(&choice, &at);
 	}
 	return NULL;

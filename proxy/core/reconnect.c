@@ -92,7 +92,7 @@ static void fail(struct upstream *up, int fault, enum call_result result)
 	stat_add(&up->stats->connect_failures, 1);
 	if (up->failures++ == 0)
 		log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: %s", up->pool->name,
-			    up->pool->shards[up->endpoint->shard].name,
+			    up->endpoint->shard->name,
 			    connset_fault_text(fault, up->endpoint, why));
 	reconnect_set_state(up, UPSTREAM_WAITING);
 	timer_start(up->timer, reconnect_backoff_ms(up->engine, up->failures));
@@ -109,7 +109,7 @@ static void lose(struct upstream *up, int fault, enum call_result result)
 	note_fault(up, fault);
 	replicas_lost(up->engine, up->endpoint);
 	log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: connection lost: %s; reconnecting",
-		    up->pool->name, up->pool->shards[up->endpoint->shard].name,
+		    up->pool->name, up->endpoint->shard->name,
 		    connset_fault_text(fault, up->endpoint, why));
 	broken = *up;
 	/* The calls that fail may be sent again at once, so the new connection comes first. */
@@ -169,7 +169,7 @@ static void hello_done(struct call *call, enum call_result result)
 	}
 	if (up->failures > 0)
 		log_write(LOG_LEVEL_INFO, "pool %s: shard %s: %s is back", up->pool->name,
-			  up->pool->shards[up->endpoint->shard].name, up->endpoint->text);
+			  up->endpoint->shard->name, up->endpoint->text);
 	up->failures = 0;
 	up->ready_us = loop_now_us(up->engine->loop);
 	stat_add(&up->stats->connects, 1);

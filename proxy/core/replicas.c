@@ -11,8 +11,9 @@
 
 /* The probing of one pool. */
 struct replica_probes {
+	struct replica_probes *next;
 	struct engine *engine;
-	const struct pool *pool;
+	const struct pool *pool; /* of the newest topology */
 	struct timer *timer; /* asks */
 	struct timer *watch; /* looks for answers that are overdue */
 	bool is_watching;
@@ -37,17 +38,17 @@ static const char *const fault_texts[REPLICA_FAULTS] = {
 
 static const struct pool *pool_of(const struct replica *replica)
 {
-	return &replica->engine->topology->pools[replica->endpoint->pool];
+	return replica->endpoint->pool;
 }
 
 static const struct shard *shard_of(const struct replica *replica)
 {
-	return &pool_of(replica)->shards[replica->endpoint->shard];
+	return replica->endpoint->shard;
 }
 
 static struct replica *primary_of(const struct replica *replica)
 {
-	return &replica->engine->replicas[shard_of(replica)->primary->id];
+	return replica->engine->replicas[shard_of(replica)->primary->id];
 }
 
 static void tell(const struct replica *replica, enum replica_fault before)
@@ -69,20 +70,20 @@ static void set_fault(struct replica *replica, enum replica_fault fault)
 	if (before == fault || !replica->endpoint->is_replica)
 		return;
 	replica->fault = fault;
-	atomic_store_explicit(&replica->engine->stats->endpoints[replica->endpoint->id].fitness,
+	atomic_store_explicit(&replica->engine->stats->endpoints[replica->endpoint->id]->fitness,
 			      (int)fault, memory_order_relaxed);
 	tell(replica, before);
 }
 
 bool replicas_fit(const struct engine *engine, const struct endpoint *endpoint)
 {
-	return engine->replicas[endpoint->id].fault == REPLICA_FIT;
+	return engine->replicas[endpoint->id]->fault == REPLICA_FIT;
 }
 
 /* Behind a primary that is away nothing newer can be had: what counts is how far it had come. */
 bool replicas_fit_alone(const struct engine *engine, const struct endpoint *endpoint)
 {
-	const struct replica *replica = &engine->replicas[endpoint->id];
+	const struct replica *replica = engine->replicas[endpoint->id];
 	uint64_t max_lag = pool_of(replica)->settings.max_lag_bytes;
 
 	return replica->fault == REPLICA_NO_LINK &&
@@ -93,7 +94,7 @@ bool replicas_fit_alone(const struct engine *engine, const struct endpoint *endp
 void replicas_blame(struct engine *engine, const struct endpoint *endpoint,
 		    enum replica_fault fault)
 {
-	struct replica *replica = &engine->replicas[endpoint->id];
+	struct replica *replica = engine->replicas[endpoint->id];
 
 	if (replica->fault == REPLICA_FIT || replica->fault == REPLICA_UNKNOWN)
 		set_fault(replica, fault);
@@ -102,7 +103,7 @@ void replicas_blame(struct engine *engine, const struct endpoint *endpoint,
 /* A node that comes back may have lost its data and be about to ask for it again. */
 void replicas_lost(struct engine *engine, const struct endpoint *endpoint)
 {
-	struct replica *replica = &engine->replicas[endpoint->id];
+	struct replica *replica = engine->replicas[endpoint->id];
 
 	replica->is_fresh = false;
 	if (replica->fault == REPLICA_FIT)
@@ -112,7 +113,7 @@ void replicas_lost(struct engine *engine, const struct endpoint *endpoint)
 /* An average that forgets: an eighth of each new one. */
 void replicas_answered(struct engine *engine, const struct call *call)
 {
-	struct replica *replica = &engine->replicas[call->endpoint->id];
+	struct replica *replica = engine->replicas[call->endpoint->id];
 	uint64_t us = call->sent_us == 0 ? 0 : loop_now_us(engine->loop) - call->sent_us;
 	uint32_t latency = us > UINT32_MAX / 8 ? UINT32_MAX / 8 : (uint32_t)us;
 
@@ -171,7 +172,7 @@ static enum replica_fault read_info(struct replica *replica, const char *info)
 static void judge(struct replica *replica)
 {
 	const struct replica *primary = primary_of(replica);
-	struct endpoint_stats *stats = &replica->engine->stats->endpoints[replica->endpoint->id];
+	struct endpoint_stats *stats = replica->engine->stats->endpoints[replica->endpoint->id];
 	uint64_t max_lag = pool_of(replica)->settings.max_lag_bytes;
 	enum replica_fault fault = replica->told;
 
@@ -192,12 +193,12 @@ static void judge(struct replica *replica)
  * give, being away or stalled, is not waited for, and is taken to be where it last was. */
 static void judge_shard(struct engine *engine, const struct shard *shard)
 {
-	const struct replica *primary = &engine->replicas[shard->primary->id];
+	const struct replica *primary = engine->replicas[shard->primary->id];
 
 	if (primary->is_asked && !primary->is_overdue)
 		return;
 	for (uint16_t i = 0; i < shard->n_replicas; i++) {
-		struct replica *replica = &engine->replicas[shard->replicas[i].id];
+		struct replica *replica = engine->replicas[shard->replicas[i].id];
 
 		if (replica->is_fresh && !replica->is_asked)
 			judge(replica);
@@ -294,15 +295,15 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 static void on_watch(void *arg)
 {
 	struct replica_probes *probes = arg;
-	struct replica *replicas = probes->engine->replicas;
+	struct replica **replicas = probes->engine->replicas;
 	uint64_t next = 0;
 
 	for (uint16_t i = 0; i < probes->pool->n_shards; i++) {
 		const struct shard *shard = &probes->pool->shards[i];
 
-		next = sooner(next, due_in_ms(&replicas[shard->primary->id]));
+		next = sooner(next, due_in_ms(replicas[shard->primary->id]));
 		for (uint16_t j = 0; j < shard->n_replicas; j++)
-			next = sooner(next, due_in_ms(&replicas[shard->replicas[j].id]));
+			next = sooner(next, due_in_ms(replicas[shard->replicas[j].id]));
 	}
 	probes->is_watching = next > 0;
 	if (next > 0)
@@ -319,9 +320,9 @@ static void on_timer(void *arg)
 
 		if (shard->n_replicas == 0)
 			continue;
-		ask(&probes->engine->replicas[shard->primary->id]);
+		ask(probes->engine->replicas[shard->primary->id]);
 		for (uint16_t j = 0; j < shard->n_replicas; j++)
-			ask(&probes->engine->replicas[shard->replicas[j].id]);
+			ask(probes->engine->replicas[shard->replicas[j].id]);
 	}
 	timer_start(probes->timer, pool->settings.health_every_ms);
 	if (probes->is_watching)
@@ -338,38 +339,88 @@ static bool has_replicas(const struct pool *pool)
 	return false;
 }
 
-void replicas_init(struct engine *engine)
+/* What is known of a node holds for as long as its role does. */
+void replicas_adopt(struct engine *engine, const struct endpoint *endpoint)
+{
+	struct replica **slot = &engine->replicas[endpoint->id];
+	bool is_new = *slot == NULL;
+
+	if (is_new)
+		*slot = alloc_zeroed(1, sizeof(**slot));
+	struct replica *replica = *slot;
+	bool has_role = !is_new && replica->endpoint->is_replica == endpoint->is_replica;
+	replica->engine = engine;
+	replica->endpoint = endpoint;
+	if (has_role || is_new)
+		return;
+	replica->is_fresh = replica->has_lag = replica->has_offset = false;
+	replica->fault = REPLICA_UNKNOWN;
+	atomic_store_explicit(&engine->stats->endpoints[endpoint->id]->fitness, REPLICA_UNKNOWN,
+			      memory_order_relaxed);
+}
+
+static struct replica_probes *probes_of(const struct engine *engine, uint16_t index)
+{
+	struct replica_probes *probes = engine->probes;
+
+	while (probes != NULL && probes->pool->index != index)
+		probes = probes->next;
+	return probes;
+}
+
+static void free_probes(struct replica_probes *probes)
+{
+	timer_free(probes->timer);
+	timer_free(probes->watch);
+	free(probes);
+}
+
+/* Those of pools that are gone, or have no replicas any more, go; the others look at the pool as it
+ * is now. */
+static void renew_probes(struct engine *engine)
+{
+	struct replica_probes **link = &engine->probes, *probes;
+
+	while ((probes = *link) != NULL) {
+		const struct pool *pool =
+			topology_pool_at(engine->topology, probes->pool->index);
+
+		if (pool != NULL && has_replicas(pool)) {
+			probes->pool = pool;
+			link = &probes->next;
+			continue;
+		}
+		*link = probes->next;
+		free_probes(probes);
+	}
+}
+
+void replicas_watch(struct engine *engine)
 {
 	const struct topology *topology = engine->topology;
 
-	engine->replicas = alloc_zeroed(topology->n_endpoints, sizeof(*engine->replicas));
-	for (uint16_t i = 0; i < topology->n_endpoints; i++) {
-		engine->replicas[i].engine = engine;
-		engine->replicas[i].endpoint = &topology->endpoints[i];
-	}
-	engine->probes = alloc_zeroed(topology->n_pools, sizeof(*engine->probes));
+	renew_probes(engine);
 	for (uint16_t i = 0; i < topology->n_pools; i++) {
-		struct replica_probes *probes = &engine->probes[i];
+		const struct pool *pool = &topology->pools[i];
+		struct replica_probes *probes;
 
-		if (!has_replicas(&topology->pools[i]))
+		if (!has_replicas(pool) || probes_of(engine, pool->index) != NULL)
 			continue;
-		*probes = (struct replica_probes){.engine = engine, .pool = &topology->pools[i]};
+		probes = alloc_zeroed(1, sizeof(*probes));
+		*probes = (struct replica_probes){engine->probes, engine, pool, NULL, NULL, false};
 		probes->timer = timer_new(engine->loop, on_timer, probes);
 		probes->watch = timer_new(engine->loop, on_watch, probes);
 		timer_start(probes->timer, 1);
+		engine->probes = probes;
 	}
 }
 
 void replicas_shut(struct engine *engine)
 {
-	for (uint16_t i = 0; i < engine->topology->n_pools; i++) {
-		timer_free(engine->probes[i].timer);
-		timer_free(engine->probes[i].watch);
-	}
-}
+	struct replica_probes *probes;
 
-void replicas_fini(struct engine *engine)
-{
-	free(engine->replicas);
-	free(engine->probes);
+	while ((probes = engine->probes) != NULL) {
+		engine->probes = probes->next;
+		free_probes(probes);
+	}
 }

@@ -46,10 +46,13 @@ struct replica {
 
 struct replica_probes;
 
-/* Begin to ask; end before the engine's connections are closed; free after the loop has ended. */
-void replicas_init(struct engine *engine);
+/* What is known of an endpoint of the newest topology: made, or kept. */
+void replicas_adopt(struct engine *engine, const struct endpoint *endpoint);
+
+/* Ask the nodes of the newest topology's pools, and no others; end before the engine's connections
+ * are closed. */
+void replicas_watch(struct engine *engine);
 void replicas_shut(struct engine *engine);
-void replicas_fini(struct engine *engine);
 
 /* It may be read; or it may while its primary cannot be reached, though it has no link to it. */
 bool replicas_fit(const struct engine *engine, const struct endpoint *endpoint);

@@ -18,6 +18,7 @@ struct request *request_new(struct engine *engine, const struct pool *pool,
 	}
 	memset(request, 0, sizeof(*request));
 	request->engine = engine;
+	request->era = era_take(engine->era);
 	request->pool = pool;
 	request->command = command;
 	request->kind.resp = 2;
@@ -42,7 +43,14 @@ void request_free(struct request *request)
 	}
 	if (request->key_map != NULL)
 		chunk_unref(request->key_map);
+	era_put(request->era);
 	slab_put(&engine->requests, request);
+}
+
+void request_begin_under(struct request *request, struct era *era)
+{
+	era_put(request->era);
+	request->era = era_take(era);
 }
 
 static void forget_reply(struct engine *engine, struct call *call)

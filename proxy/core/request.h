@@ -3,12 +3,13 @@
  *
  * Made by the client, carried out by a plan; it lives until its reply is handed to the client's
  * stream, or, once the client has gone, until its last call is back.
- * Layer: core. Includes: call, writes.
+ * Layer: core. Includes: call, era, writes.
  */
 #ifndef CORE_REQUEST_H
 #define CORE_REQUEST_H
 
 #include "core/call.h"
+#include "core/era.h"
 #include "core/writes.h"
 
 struct client;
@@ -25,6 +26,7 @@ struct request_events {
 struct request {
 	TAILQ_ENTRY(request) order; /* in client->requests */
 	struct engine *engine;
+	struct era *era;       /* that it was begun under */
 	struct client *client; /* NULL once the client has gone */
 	uint64_t client_id;
 	const struct request_events *events;
@@ -64,6 +66,9 @@ TAILQ_HEAD(request_list, request);
 struct request *request_new(struct engine *engine, const struct pool *pool,
 			    const struct command *command, struct request_list *list);
 void request_free(struct request *request); /* off its list */
+
+/* It looks at the pool as an older era has it. */
+void request_begin_under(struct request *request, struct era *era);
 
 /* Its client has gone: drop what there is of the reply. It goes on until its calls are back. */
 void request_abandon(struct request *request);

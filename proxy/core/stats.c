@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/command.h"
 
@@ -34,33 +35,67 @@ static void *must_alloc(size_t n, size_t size)
 	return p;
 }
 
+/* Tables of the size that ids can have: what is not used of them is never touched. */
+#define IDS_MAX (UINT16_MAX + 1)
+
+static struct pool_stats *new_pool(const struct pool *from)
+{
+	struct pool_stats *pool = must_alloc(1, sizeof(*pool));
+
+	if (from->protocol == PROTOCOL_REDIS)
+		resp_command_table(&pool->n_commands);
+	else
+		mc_command_table(&pool->n_commands);
+	/* A later topology may have more commands of its own. */
+	pool->n_commands += COMMANDS_OWN_MAX;
+	pool->commands = must_alloc(pool->n_commands, sizeof(*pool->commands));
+	return pool;
+}
+
 struct stats *stats_new(const struct topology *topology)
 {
 	struct stats *stats = must_alloc(1, sizeof(*stats));
 
-	stats->n_pools = topology->n_pools;
-	stats->n_endpoints = topology->n_endpoints;
-	stats->pools = must_alloc(stats->n_pools, sizeof(*stats->pools));
-	stats->endpoints = must_alloc(stats->n_endpoints, sizeof(*stats->endpoints));
-	for (uint16_t i = 0; i < stats->n_pools; i++) {
-		struct pool_stats *pool = &stats->pools[i];
-
-		if (topology->pools[i].protocol == PROTOCOL_REDIS)
-			resp_command_table(&pool->n_commands);
-		else
-			mc_command_table(&pool->n_commands);
-		pool->n_commands += topology->pools[i].n_commands;
-		pool->commands = must_alloc(pool->n_commands, sizeof(*pool->commands));
-	}
+	stats->pools = must_alloc(IDS_MAX, sizeof(*stats->pools));
+	stats->endpoints = must_alloc(IDS_MAX, sizeof(*stats->endpoints));
+	stats_prepare(stats, topology, NULL, NULL);
 	return stats;
+}
+
+void stats_prepare(struct stats *stats, const struct topology *topology,
+		   bool (*is_new)(void *arg, uint16_t id), void *arg)
+{
+	for (uint16_t i = 0; i < topology->n_pools; i++) {
+		const struct pool *pool = &topology->pools[i];
+
+		if (stats->pools[pool->index] == NULL)
+			stats->pools[pool->index] = new_pool(pool);
+	}
+	for (uint16_t i = 0; i < topology->n_endpoints; i++) {
+		uint16_t id = topology->endpoints[i].id;
+
+		if (stats->endpoints[id] == NULL)
+			stats->endpoints[id] = must_alloc(1, sizeof(struct endpoint_stats));
+		else if (is_new != NULL && is_new(arg, id))
+			memset(stats->endpoints[id], 0, sizeof(struct endpoint_stats));
+	}
+}
+
+static void free_pool(struct pool_stats *pool)
+{
+	if (pool == NULL)
+		return;
+	for (size_t i = 0; i < pool->n_commands; i++)
+		free(pool->commands[i]);
+	free(pool->commands);
+	free(pool);
 }
 
 void stats_free(struct stats *stats)
 {
-	for (uint16_t i = 0; i < stats->n_pools; i++) {
-		for (size_t j = 0; j < stats->pools[i].n_commands; j++)
-			free(stats->pools[i].commands[j]);
-		free(stats->pools[i].commands);
+	for (size_t i = 0; i < IDS_MAX; i++) {
+		free_pool(stats->pools[i]);
+		free(stats->endpoints[i]);
 	}
 	free(stats->pools);
 	free(stats->endpoints);

@@ -51,6 +51,7 @@ struct command_stats {
 
 struct pool_stats {
 	_Atomic uint64_t clients; /* open now */
+	_Atomic uint64_t opened;  /* sockets handed to the worker: the control thread writes it */
 	_Atomic uint64_t closed;  /* closed or refused since the start */
 	_Atomic uint64_t bytes_in, bytes_out;
 	_Atomic uint64_t hits, misses; /* memcached get and its kin, by key */
@@ -77,16 +78,22 @@ struct endpoint_stats {
 	struct histogram upstream_us; /* from written to the whole reply */
 };
 
+/* Blocks are found by a pool's index and an endpoint's id. A worker looks only at those of topologies
+ * that it was given, which the control thread has made before. */
 struct stats {
 	_Atomic uint64_t counter[STAT_COUNT];
 	_Atomic uint64_t memory; /* bytes of chunks in use */
-	struct pool_stats *pools;
-	struct endpoint_stats *endpoints;
-	uint16_t n_pools, n_endpoints;
+	struct pool_stats **pools;
+	struct endpoint_stats **endpoints;
 };
 
 /* Counters for the pools and endpoints of a topology. Aborts with no memory. */
 NODISCARD struct stats *stats_new(const struct topology *topology);
+
+/* Counters for those of a further topology too, before anybody is given it. What has an id that no
+ * topology in use has (`is_new`) counts from zero. */
+void stats_prepare(struct stats *stats, const struct topology *topology,
+		   bool (*is_new)(void *arg, uint16_t id), void *arg);
 void stats_free(struct stats *stats);
 
 /* The counters of a command, made at its first use. */

@@ -7,13 +7,13 @@ static const char *block_of(const struct stats *stats, struct stats_subject subj
 	case STATS_OF_WORKER:
 		return (const char *)stats;
 	case STATS_OF_POOL:
-		return (const char *)&stats->pools[subject.pool];
+		return (const char *)stats->pools[subject.pool];
 	case STATS_OF_COMMAND:
 		/* Pairs with the release in stats_command(): its zeroes are seen before it is. */
 		return (const char *)atomic_load_explicit(
-			&stats->pools[subject.pool].commands[subject.id], memory_order_acquire);
+			&stats->pools[subject.pool]->commands[subject.id], memory_order_acquire);
 	case STATS_OF_ENDPOINT:
-		return (const char *)&stats->endpoints[subject.id];
+		return (const char *)stats->endpoints[subject.id];
 	}
 	return NULL;
 }
@@ -65,7 +65,7 @@ uint64_t stats_failures(struct stats *const *all, uint16_t n_workers, uint16_t e
 static enum endpoint_state state_at(const struct stats *stats, uint16_t endpoint_id)
 {
 	int state =
-		atomic_load_explicit(&stats->endpoints[endpoint_id].state, memory_order_relaxed);
+		atomic_load_explicit(&stats->endpoints[endpoint_id]->state, memory_order_relaxed);
 
 	return (enum endpoint_state)state;
 }
@@ -91,7 +91,7 @@ int stats_endpoint_error(struct stats *const *all, uint16_t n_workers, uint16_t 
 	int found = 0;
 
 	for (uint16_t i = 0; i < n_workers; i++) {
-		int error = atomic_load_explicit(&all[i]->endpoints[endpoint_id].last_error,
+		int error = atomic_load_explicit(&all[i]->endpoints[endpoint_id]->last_error,
 						 memory_order_relaxed);
 
 		if (error != 0 && state_at(all[i], endpoint_id) != ENDPOINT_UP)

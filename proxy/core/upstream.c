@@ -6,8 +6,8 @@
 void upstream_init(struct upstream *up, struct engine *engine, struct connset *set)
 {
 	*up = (struct upstream){.engine = engine, .set = set, .endpoint = set->endpoint};
-	up->pool = &engine->topology->pools[set->endpoint->pool];
-	up->stats = &engine->stats->endpoints[set->endpoint->id];
+	up->pool = set->endpoint->pool;
+	up->stats = engine->stats->endpoints[set->endpoint->id];
 	up->codec = set->kind.binary ? &codec_mc_binary : engine_codec(up->pool);
 	TAILQ_INIT(&up->fifo);
 }

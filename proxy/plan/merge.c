@@ -114,7 +114,7 @@ static bool is_values(struct request *request, struct call *part)
 static void merge_values(struct request *request)
 {
 	struct chunk_pool *chunks = &request->engine->chunks;
-	struct pool_stats *stats = &request->engine->stats->pools[request->pool->index];
+	struct pool_stats *stats = request->engine->stats->pools[request->pool->index];
 
 	for (struct call *part = request->parts; part != NULL; part = part->next) {
 		if (!part_is_good(part))

@@ -266,6 +266,12 @@ void pubsub_abandon(struct engine *engine, struct session *session)
 	subscriber_tidy(session);
 }
 
+void pubsub_adopt(struct engine *engine)
+{
+	if (engine->pubsub != NULL)
+		topics_adopt(engine->pubsub);
+}
+
 void pubsub_shut(struct engine *engine)
 {
 	struct pubsub *pubsub = engine->pubsub;

@@ -22,6 +22,9 @@ void pubsub_abandon(struct engine *engine, struct session *session);
 /* How many a client is subscribed to, for CLIENT LIST. */
 uint32_t pubsub_count(const struct session *session, enum pubsub_kind kind);
 
+/* The engine has another topology: what is subscribed to moves to where it belongs now. */
+void pubsub_adopt(struct engine *engine);
+
 /* A worker's part of it: made at its first use, ended by pubsub_shut() with the engine's other
  * connections. */
 void pubsub_shut(struct engine *engine);

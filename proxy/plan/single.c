@@ -108,7 +108,7 @@ void plan_take_bytes(struct request *request, const struct command_bytes *comman
 
 void plan_count_hits(struct request *request, const struct call *call)
 {
-	struct pool_stats *stats = &request->engine->stats->pools[request->pool->index];
+	struct pool_stats *stats = request->engine->stats->pools[request->pool->index];
 
 	stat_add(&stats->hits, call->values);
 	if (call->n_keys > call->values)

@@ -11,36 +11,53 @@
 
 #define HEAD_MAX 64 /* bytes before a message's name: two headers, its kind, a length */
 
-/* A command under way at a node. It may outlive what it is about. */
-struct topic_ask {
-	struct feed_ask feed_ask;
-	struct topic_part *part; /* NULL: nobody cares for the answer */
-};
-
 static const char *const subscribe_words[] = {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"};
 static const char *const unsubscribe_words[] = {"UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"};
 
 static const struct feed_events feed_events;
+
+void topics_make_room(struct pubsub *pubsub)
+{
+	const struct topology *topology = pubsub->engine->topology;
+	uint32_t n_pools = pubsub->n_pools;
+
+	if (topology->n_ids > pubsub->n_feeds) {
+		pubsub->feeds = alloc_resize(pubsub->feeds, topology->n_ids * sizeof(*pubsub->feeds));
+		memset(pubsub->feeds + pubsub->n_feeds, 0,
+		       (topology->n_ids - pubsub->n_feeds) * sizeof(*pubsub->feeds));
+		pubsub->n_feeds = topology->n_ids;
+	}
+	for (uint16_t i = 0; i < topology->n_pools; i++)
+		if (topology->pools[i].index >= n_pools)
+			n_pools = topology->pools[i].index + 1U;
+	if (n_pools == pubsub->n_pools)
+		return;
+	pubsub->pools = alloc_resize(pubsub->pools, n_pools * sizeof(*pubsub->pools));
+	memset(pubsub->pools + pubsub->n_pools, 0,
+	       (n_pools - pubsub->n_pools) * sizeof(*pubsub->pools));
+	pubsub->n_pools = n_pools;
+}
 
 struct pubsub *topics_new(struct engine *engine)
 {
 	struct pubsub *pubsub = alloc_zeroed(1, sizeof(*pubsub));
 
 	pubsub->engine = engine;
-	pubsub->feeds = alloc_zeroed(engine->topology->n_endpoints, sizeof(*pubsub->feeds));
-	pubsub->pools = alloc_zeroed(engine->topology->n_pools, sizeof(*pubsub->pools));
+	topics_make_room(pubsub);
 	return pubsub;
 }
 
 void topics_shut(struct pubsub *pubsub)
 {
-	for (uint16_t i = 0; i < pubsub->engine->topology->n_endpoints; i++)
-		if (pubsub->feeds[i].pubsub != NULL)
-			feed_shut(&pubsub->feeds[i].feed);
+	for (uint32_t i = 0; i < pubsub->n_feeds; i++)
+		if (pubsub->feeds[i] != NULL)
+			feed_shut(&pubsub->feeds[i]->feed);
 }
 
 void topics_free(struct pubsub *pubsub)
 {
+	for (uint32_t i = 0; i < pubsub->n_feeds; i++)
+		free(pubsub->feeds[i]);
 	free(pubsub->scratch);
 	free(pubsub->feeds);
 	free(pubsub->pools);
@@ -49,14 +66,15 @@ void topics_free(struct pubsub *pubsub)
 
 static struct topic_feed *feed_of(struct pubsub *pubsub, const struct shard *shard)
 {
-	struct topic_feed *feed = &pubsub->feeds[shard->primary->id];
+	struct topic_feed **feed = &pubsub->feeds[shard->primary->id];
 
-	if (feed->pubsub == NULL) {
-		feed->pubsub = pubsub;
-		feed->shard = shard;
-		feed_init(&feed->feed, pubsub->engine, shard->primary, &feed_events, feed);
+	if (*feed == NULL) {
+		*feed = alloc_zeroed(1, sizeof(**feed));
+		(*feed)->pubsub = pubsub;
+		(*feed)->shard = shard;
+		feed_init(&(*feed)->feed, pubsub->engine, shard->primary, &feed_events, *feed);
 	}
-	return feed;
+	return *feed;
 }
 
 static void set_refusal(struct topic_part *part, char *refusal)
@@ -65,7 +83,7 @@ static void set_refusal(struct topic_part *part, char *refusal)
 	part->refusal = refusal;
 }
 
-static void settle(struct topic *topic)
+void topic_settle(struct topic *topic)
 {
 	char why[CALL_TEXT_MAX];
 
@@ -108,7 +126,7 @@ static void ask_done(struct feed_ask *feed_ask, const struct chain *answer)
 		note_refusal(part, answer);
 	else
 		part->is_confirmed = true;
-	settle(part->topic);
+	topic_settle(part->topic);
 }
 
 /* Send a command about the part's topic; `part` is told of the answer unless it is NULL. */
@@ -126,7 +144,7 @@ static struct topic_ask *tell(struct topic_feed *feed, const char *word, struct 
 	return ask;
 }
 
-static void subscribe_part(struct topic_part *part)
+void topic_part_subscribe(struct topic_part *part)
 {
 	const struct topic *topic = part->topic;
 
@@ -147,30 +165,37 @@ static void init_part(struct topic *topic, struct topic_part *part, const struct
 	feed_hold(&part->feed->feed);
 }
 
+/* The parts that the topic has by its pool, each a new one. */
+void topic_make_parts(struct topic *topic)
+{
+	struct engine *engine = topic->pubsub->engine;
+	const struct pool *pool = topic->pool;
+
+	topic->n_parts = topic->kind == PUBSUB_PATTERN ? pool->n_shards : 1;
+	topic->parts = alloc_zeroed(topic->n_parts, sizeof(*topic->parts));
+	if (topic->kind != PUBSUB_PATTERN)
+		init_part(topic, &topic->parts[0],
+			  route_key(pool, topic->name, engine->digest, &engine->rng));
+	else
+		for (uint32_t i = 0; i < topic->n_parts; i++)
+			init_part(topic, &topic->parts[i], &pool->shards[i]);
+}
+
 static struct topic *new_topic(struct pubsub *pubsub, const struct pool *pool,
 			       enum pubsub_kind kind, struct span name)
 {
-	struct engine *engine = pubsub->engine;
-	uint32_t n_parts = kind == PUBSUB_PATTERN ? pool->n_shards : 1;
-	size_t size = sizeof(struct topic) + n_parts * sizeof(struct topic_part);
-	struct topic *topic = alloc_zeroed(1, size + name.len);
+	struct topic *topic = alloc_zeroed(1, sizeof(*topic) + name.len);
 
-	memcpy((char *)topic + size, name.p, name.len);
-	topic->name = span_make((char *)topic + size, name.len);
+	memcpy((char *)(topic + 1), name.p, name.len);
+	topic->name = span_make((char *)(topic + 1), name.len);
 	topic->pubsub = pubsub;
 	topic->pool = pool;
 	topic->kind = kind;
-	topic->n_parts = n_parts;
 	TAILQ_INIT(&topic->members);
 	TAILQ_INIT(&topic->waits);
 	HASH_ADD_KEYPTR(hh, pubsub->pools[pool->index].topics[kind], topic->name.p, name.len,
 			topic);
-	if (kind != PUBSUB_PATTERN)
-		init_part(topic, &topic->parts[0],
-			  route_key(pool, name, engine->digest, &engine->rng));
-	else
-		for (uint32_t i = 0; i < n_parts; i++)
-			init_part(topic, &topic->parts[i], &pool->shards[i]);
+	topic_make_parts(topic);
 	return topic;
 }
 
@@ -192,11 +217,11 @@ struct topic *topic_ref(struct pubsub *pubsub, const struct pool *pool, enum pub
 		topic = new_topic(pubsub, pool, kind, name);
 	topic->refs++;
 	for (uint32_t i = 0; i < topic->n_parts; i++)
-		subscribe_part(&topic->parts[i]);
+		topic_part_subscribe(&topic->parts[i]);
 	return topic;
 }
 
-static void fini_part(struct topic_part *part)
+void topic_part_fini(struct topic_part *part)
 {
 	struct topic_feed *feed = part->feed;
 	const struct topic *topic = part->topic;
@@ -217,7 +242,8 @@ void topic_unref(struct topic *topic)
 		return;
 	HASH_DEL(topic->pubsub->pools[topic->pool->index].topics[topic->kind], topic);
 	for (uint32_t i = 0; i < topic->n_parts; i++)
-		fini_part(&topic->parts[i]);
+		topic_part_fini(&topic->parts[i]);
+	free(topic->parts);
 	free(topic);
 }
 
@@ -256,7 +282,7 @@ static void on_up(void *owner)
 	struct topic_part *part;
 
 	LIST_FOREACH (part, &feed->parts, of_feed)
-		subscribe_part(part);
+		topic_part_subscribe(part);
 }
 
 /* Parts, and others with them, may go while one is seen to: each is put back before. */
@@ -272,7 +298,7 @@ static void settle_all(struct topic_feed *feed)
 	while ((part = LIST_FIRST(&due)) != NULL) {
 		LIST_REMOVE(part, of_feed);
 		LIST_INSERT_HEAD(&feed->parts, part, of_feed);
-		settle(part->topic);
+		topic_settle(part->topic);
 	}
 }
 

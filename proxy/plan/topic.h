@@ -19,7 +19,13 @@
 #include "plan/pubsub.h"
 
 struct topic;
-struct topic_ask;
+struct topic_part;
+
+/* A command under way at a node. It may outlive what it is about. */
+struct topic_ask {
+	struct feed_ask feed_ask;
+	struct topic_part *part; /* NULL: nobody cares for the answer */
+};
 
 /* One shard's share of a topic. */
 struct topic_part {
@@ -52,10 +58,10 @@ struct topic {
 	enum pubsub_kind kind;
 	uint32_t refs;
 	uint32_t n_parts;
+	struct topic_part *parts;
 	struct member_list members;   /* pubsub.c's */
 	struct topic_wait_list waits; /* pubsub.c's */
-	struct span name;	      /* behind the parts */
-	struct topic_part parts[];
+	struct span name;	      /* behind the topic */
 };
 
 /* A pool's topics, by kind and name. */
@@ -68,8 +74,10 @@ struct member;
 /* A worker's part in subscriptions. */
 struct pubsub {
 	struct engine *engine;
-	struct topic_feed *feeds;  /* by endpoint id; unused ones have no pubsub */
+	struct topic_feed **feeds; /* by endpoint id; NULL where there is none */
+	uint32_t n_feeds;
 	struct pool_topics *pools; /* by index */
+	uint32_t n_pools;
 	struct member *members;	   /* all, by topic and subscriber: pubsub.c's */
 	char *scratch;		   /* for a name that lies in pieces */
 	size_t scratch_cap;
@@ -87,6 +95,9 @@ struct pubsub *topics_new(struct engine *engine);
 void topics_shut(struct pubsub *pubsub);
 void topics_free(struct pubsub *pubsub);
 
+/* Go over to the engine's newest topology: subscribe where a name belongs now, and no longer elsewhere. */
+void topics_adopt(struct pubsub *pubsub);
+
 /* A reference to the topic of that name, which is subscribed to now if it was not. */
 struct topic *topic_ref(struct pubsub *pubsub, const struct pool *pool, enum pubsub_kind kind,
 			struct span name);
@@ -100,6 +111,13 @@ void topic_unref(struct topic *topic);
 
 /* For TOPIC_FAILED, why, as the text of an error. */
 enum topic_state topic_state(const struct topic *topic, char why[CALL_TEXT_MAX]);
+
+/* Between topic.c and topic_move.c. A part that begins, is asked for if its node is up, and ends. */
+void topics_make_room(struct pubsub *pubsub);
+void topic_make_parts(struct topic *topic);
+void topic_part_subscribe(struct topic_part *part);
+void topic_part_fini(struct topic_part *part);
+void topic_settle(struct topic *topic);
 
 /* pubsub.c: the topic is not TOPIC_PENDING any more, or has got a message, whole as a node sent it.
  * The topic stays as long as the call takes. */

@@ -34,9 +34,13 @@ void address_format(const struct address *address, char *out);
 /* Is it an IPv4 or IPv6 address, and so no name? */
 bool address_host_is_ip(const char *host);
 
+struct pool;
+struct shard;
+
 struct endpoint {
-	uint16_t id; /* index into topology->endpoints and into each worker's connsets */
-	uint16_t pool, shard;
+	uint16_t id; /* the same in every topology that has it: index into each worker's connsets */
+	const struct pool *pool;
+	const struct shard *shard;
 	bool is_replica;
 	bool is_near; /* a replica in the zone of the proxy */
 	struct address address;

@@ -73,6 +73,8 @@ struct prefix_spec {
 	int coalesce;	     /* bool; -1: the pool's */
 };
 
+#define COMMANDS_OWN_MAX 1000 /* of a pool */
+
 /* A command that the table has not: a module's. */
 struct command_spec {
 	char *name;

@@ -200,8 +200,8 @@ static int fill_shards(struct pool *pool, struct topology *topology, const struc
 		pool->shards[i].index = i;
 		for (size_t j = 0; j <= from->n_replicas; j++) {
 			endpoint[j].id = topology->n_endpoints++;
-			endpoint[j].pool = pool->index;
-			endpoint[j].shard = i;
+			endpoint[j].pool = pool;
+			endpoint[j].shard = &pool->shards[i];
 		}
 		if (fill_shard(&pool->shards[i], endpoint, spec, from, error) != 0 ||
 		    fill_replicas(&pool->shards[i], spec, from, error) != 0)
@@ -271,6 +271,7 @@ static void topology_free(struct topology *topology)
 	}
 	free(topology->pools);
 	free(topology->endpoints);
+	free(topology->by_id);
 	free(topology);
 }
 
@@ -306,7 +307,20 @@ struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_
 			return NULL;
 		}
 	}
+	topology_index(topology);
 	return topology;
+}
+
+void topology_index(struct topology *topology)
+{
+	topology->n_ids = 0;
+	for (uint16_t i = 0; i < topology->n_endpoints; i++)
+		if (topology->endpoints[i].id >= topology->n_ids)
+			topology->n_ids = topology->endpoints[i].id + 1U;
+	free(topology->by_id);
+	topology->by_id = alloc_zeroed(topology->n_ids, sizeof(*topology->by_id));
+	for (uint16_t i = 0; i < topology->n_endpoints; i++)
+		topology->by_id[topology->endpoints[i].id] = &topology->endpoints[i];
 }
 
 struct topology *topology_ref(struct topology *topology)
@@ -322,6 +336,22 @@ void topology_unref(struct topology *topology)
 	assert(refs > 0);
 	if (refs == 1)
 		topology_free(topology);
+}
+
+const struct pool *topology_pool_at(const struct topology *topology, uint16_t index)
+{
+	for (size_t i = 0; i < topology->n_pools; i++)
+		if (topology->pools[i].index == index)
+			return &topology->pools[i];
+	return NULL;
+}
+
+const struct shard *pool_shard(const struct pool *pool, const char *name)
+{
+	for (uint16_t i = 0; i < pool->n_shards; i++)
+		if (strcmp(pool->shards[i].name, name) == 0)
+			return &pool->shards[i];
+	return NULL;
 }
 
 const struct pool *topology_pool(const struct topology *topology, const char *name)

@@ -50,7 +50,7 @@ struct policy {
 
 struct pool {
 	char *name;
-	uint16_t index;
+	uint16_t index; /* the same in every topology that has the pool: of each worker's counters */
 	enum pool_protocol protocol;
 	enum dist_kind distribution;
 	enum hash_kind hash; /* resolved: never HASH_DEFAULT */
@@ -79,12 +79,14 @@ struct topology {
 	_Atomic uint32_t refs;
 	struct pool *pools;
 	uint16_t n_pools;
-	struct endpoint *endpoints; /* all, by id */
+	struct endpoint *endpoints; /* all, those of a pool and of a shard side by side */
 	uint16_t n_endpoints;
+	struct endpoint **by_id; /* NULL where there is none */
+	uint32_t n_ids;		 /* greater than any id */
 };
 
 /*
- * Build the snapshot of specs[0..n), with one reference. NULL with `error` naming the pool and
+ * Build the snapshot of specs[0..n), with one reference; ids and indexes count from 0. NULL with `error` naming the pool and
  * shard that cannot be. Nothing of the specs is kept.
  */
 NODISCARD struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_t version,
@@ -92,6 +94,21 @@ NODISCARD struct topology *topology_build(const struct pool_spec *specs, size_t 
 
 struct topology *topology_ref(struct topology *topology);
 void topology_unref(struct topology *topology);
+
+/* Fill in by_id again, after the endpoints have got other ids. */
+void topology_index(struct topology *topology);
+
+/* The endpoint of that id, or NULL. */
+static inline const struct endpoint *topology_endpoint(const struct topology *topology, uint16_t id)
+{
+	return id < topology->n_ids ? topology->by_id[id] : NULL;
+}
+
+/* The pool of that index, or NULL. */
+const struct pool *topology_pool_at(const struct topology *topology, uint16_t index);
+
+/* The shard of that name, or NULL. */
+const struct shard *pool_shard(const struct pool *pool, const char *name);
 
 /* The pool of that name, or NULL. */
 const struct pool *topology_pool(const struct topology *topology, const char *name);

@@ -28,6 +28,7 @@ static void free_client(struct deferred *deferred)
 	struct client *client = container_of(deferred, struct client, freeing);
 
 	free(client->name);
+	era_put(client->era);
 	free(client);
 }
 
@@ -393,7 +394,7 @@ static const struct stream_events stream_events = {
 void client_accept(struct clients *clients, const struct pool *pool, int fd, bool is_unix)
 {
 	struct engine *engine = clients->engine;
-	struct pool_stats *stats = &engine->stats->pools[pool->index];
+	struct pool_stats *stats = engine->stats->pools[pool->index];
 	struct client *client = alloc_zeroed(1, sizeof(*client));
 
 	client->stream = stream_accept(engine->loop, fd, is_unix, &stream_events, client);
@@ -404,6 +405,7 @@ void client_accept(struct clients *clients, const struct pool *pool, int fd, boo
 	}
 	client->clients = clients;
 	client->engine = engine;
+	client->era = era_take(engine->era);
 	client->pool = pool;
 	client->codec = engine_codec(pool);
 	client->stats = stats;

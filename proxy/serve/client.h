@@ -40,6 +40,7 @@ struct client {
 	TAILQ_ENTRY(client) link;
 	struct clients *clients;
 	struct engine *engine;
+	struct era *era; /* whose topology has `pool` */
 	const struct pool *pool;
 	const struct codec *codec;
 	struct pool_stats *stats;
@@ -67,6 +68,12 @@ struct client {
 
 /* Take over a connected socket for a pool; it owns itself from then on. */
 void client_accept(struct clients *clients, const struct pool *pool, int fd, bool is_unix);
+
+/*
+ * The engine has another topology: go over to its pool of the same index, unless a transaction is
+ * open, which ends where it began. The client of a pool that is gone is closed, after its replies.
+ */
+void client_renew(struct client *client);
 
 /* Work out whose writes its reads must see, after it has said who it is. */
 void client_identify(struct client *client);

@@ -67,6 +67,64 @@ void clients_close_all(struct clients *clients)
 		client_close(TAILQ_FIRST(&clients->list));
 }
 
+void clients_renew(struct clients *clients)
+{
+	struct client *client, *next;
+
+	for (client = TAILQ_FIRST(&clients->list); client != NULL; client = next) {
+		next = TAILQ_NEXT(client, link);
+		client_renew(client);
+	}
+}
+
+/* A subscriber has nothing to wait for any more. */
+static void lose_pool(struct client *client)
+{
+	if (client->session.subscriber != NULL)
+		client_close(client);
+	else if (!client->closing)
+		client_close_after_replies(client);
+}
+
+/* One that has gone from the settings must say again who it is. */
+static void renew_user(struct client *client, const struct pool *pool)
+{
+	struct session *session = &client->session;
+
+	if (session->user == NULL)
+		return;
+	const struct user *user = pool_user(pool, span_of(session->user->name));
+	session->pool = pool;
+	if (user != NULL)
+		session->user = user;
+	else
+		session_logout(session);
+}
+
+void client_renew(struct client *client)
+{
+	struct era *newest = client->engine->era;
+	const struct pool *pool;
+
+	if (client->era == newest || client->session.transaction != NULL)
+		return;
+	pool = topology_pool_at(newest->topology, client->pool->index);
+	if (pool == NULL) {
+		lose_pool(client);
+		return;
+	}
+	renew_user(client, pool);
+	client->session.pool = pool;
+	client->pool = pool;
+	/* It may be a row of the older pool's own. */
+	client->last = NULL;
+	if (client->codec != &codec_mc_binary)
+		client->session.kind.binary = engine_usual_kind(pool).binary;
+	era_put(client->era);
+	client->era = era_take(newest);
+	session_changed(&client->session);
+}
+
 /* The peer's address without its port, which differs for each connection. */
 static uint64_t address_hash(const struct client *client)
 {

@@ -16,6 +16,9 @@ void clients_close_slowest(struct clients *clients);
 /* Take no more commands from anyone; on_empty is told when all have gone. */
 void clients_drain(struct clients *clients);
 
+/* client_renew() each. */
+void clients_renew(struct clients *clients);
+
 /* Close all now. */
 void clients_close_all(struct clients *clients);
 

@@ -23,6 +23,8 @@ struct request *dispatch_request(struct client *client, const struct command *co
 	struct request *request =
 		request_new(client->engine, client->pool, command, &client->requests);
 
+	if (unlikely(client->era != client->engine->era))
+		request_begin_under(request, client->era);
 	request->client = client;
 	request->client_id = client->id;
 	request->session = &client->session;
@@ -314,7 +316,7 @@ static bool dispatch_module(struct client *client, const struct command_bytes *c
 	struct parsed parsed = *command->parsed;
 	struct command_bytes its = {&parsed, command->chunk, command->start};
 
-	parsed.command = modules_find(client->pool, client->engine->modules[client->pool->index],
+	parsed.command = modules_find(client->pool, era_modules(client->era, client->pool),
 				      parsed_arg(&parsed, command->start, 0));
 	return carry_out(client, &its, events);
 }
@@ -324,6 +326,8 @@ static bool dispatch_resp(struct client *client, const struct command_bytes *com
 {
 	const struct command *row = command->parsed->command;
 
+	if (unlikely(client->era != client->engine->era))
+		client_renew(client);
 	if (unlikely(row == NULL) && client->pool->n_commands > 0)
 		return dispatch_module(client, command, events);
 	if (unlikely(row != NULL && (row->flags & (CMD_ALONE | CMD_BLOCKING))) &&

@@ -12,7 +12,7 @@
 #include "plan/pubsub.h"
 #include "serve/clients.h"
 
-enum letter_kind { LETTER_ADOPT, LETTER_DRAIN, LETTER_STOP, LETTER_CENSUS };
+enum letter_kind { LETTER_ADOPT, LETTER_DRAIN, LETTER_STOP, LETTER_CENSUS, LETTER_TOPOLOGY };
 
 struct letter {
 	struct mail mail;
@@ -21,6 +21,7 @@ struct letter {
 	int fd;
 	bool is_unix;
 	struct census *census;
+	struct topology *topology; /* with a reference */
 };
 
 struct worker {
@@ -83,6 +84,30 @@ static void stop(struct worker *worker)
 	loop_stop(worker->engine.loop);
 }
 
+/* The pool may have gone while its client was on the way. */
+static void accept_client(struct worker *worker, const struct letter *letter)
+{
+	const struct pool *pool = topology_pool_at(worker->engine.topology, letter->pool);
+
+	if (!worker->stopped && pool != NULL) {
+		client_accept(&worker->clients, pool, letter->fd, letter->is_unix);
+		return;
+	}
+	stat_add(&worker->engine.stats->pools[letter->pool]->closed, 1);
+	close(letter->fd);
+}
+
+/* Clients before subscriptions: those of a pool that is gone take theirs along. */
+static void adopt(struct worker *worker, struct topology *topology)
+{
+	if (!worker->stopped) {
+		engine_adopt(&worker->engine, topology);
+		clients_renew(&worker->clients);
+		pubsub_adopt(&worker->engine);
+	}
+	topology_unref(topology);
+}
+
 static void on_mail(void *arg, struct mail *mail)
 {
 	struct worker *worker = arg;
@@ -90,12 +115,10 @@ static void on_mail(void *arg, struct mail *mail)
 
 	switch (letter->kind) {
 	case LETTER_ADOPT:
-		if (worker->stopped)
-			close(letter->fd);
-		else
-			client_accept(&worker->clients,
-				      &worker->engine.topology->pools[letter->pool], letter->fd,
-				      letter->is_unix);
+		accept_client(worker, letter);
+		break;
+	case LETTER_TOPOLOGY:
+		adopt(worker, letter->topology);
 		break;
 	case LETTER_DRAIN:
 		clients_drain(&worker->clients);
@@ -176,6 +199,11 @@ void worker_adopt(struct worker *worker, uint16_t pool, int fd, bool is_unix)
 void worker_visit(struct worker *worker, struct census *census)
 {
 	post(worker, (struct letter){.kind = LETTER_CENSUS, .census = census});
+}
+
+void worker_tell_topology(struct worker *worker, struct topology *topology)
+{
+	post(worker, (struct letter){.kind = LETTER_TOPOLOGY, .topology = topology_ref(topology)});
 }
 
 void worker_drain(struct worker *worker)

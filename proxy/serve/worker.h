@@ -25,8 +25,12 @@ NODISCARD struct worker *worker_start(const struct engine_setup *setup,
 /* Hand over a census. Any thread. */
 void worker_visit(struct worker *worker, struct census *census);
 
-/* Hand over an accepted, non-blocking socket of a client of pool `pool`. Any thread. */
+/* Hand over an accepted, non-blocking socket of a client of the pool of index `pool`. Any thread. */
 void worker_adopt(struct worker *worker, uint16_t pool, int fd, bool is_unix);
+
+/* Have it go over to another topology, of which it takes a reference. Its counters must be there for
+ * all that the topology has (stats_prepare). Any thread. */
+void worker_tell_topology(struct worker *worker, struct topology *topology);
 
 /* Take no more commands, answer what is under way, close each client after it. Any thread. */
 void worker_drain(struct worker *worker);

@@ -12,21 +12,13 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "control/admin_http.h"
+#include "control/entrances.h"
 #include "control/view.h"
 #include "core/herd.h"
 #include "core/scripts.h"
 #include "core/writes.h"
-#include "io/listener.h"
 #include "io/mailbox.h"
 #include "serve/worker.h"
-
-/* One address of one pool. */
-struct entrance {
-	struct control *control;
-	struct listener *listener;
-	uint16_t pool;
-	bool is_unix;
-};
 
 /* A pool's clients, as the control thread counts them: it opens, the workers close. */
 struct door {
@@ -41,8 +33,7 @@ struct control {
 	struct stats **stats; /* by worker */
 	struct worker **workers;
 	uint16_t n_workers, n_drained;
-	struct entrance *entrances;
-	size_t n_entrances;
+	struct entrances *entrances;
 	struct door *doors; /* by pool */
 	struct admin *admin;
 	struct view view;
@@ -100,41 +91,21 @@ static void refuse(struct control *control, uint16_t pool, int fd)
 	stat_add(&control->stats[control->n_workers]->counter[STAT_CLIENTS_REFUSED], 1);
 }
 
-static void on_accept(void *arg, int fd)
+static void on_accept(void *arg, uint16_t pool, int fd, bool is_unix)
 {
-	struct entrance *entrance = arg;
-	struct control *control = entrance->control;
+	struct control *control = arg;
 	uint64_t open;
-	uint16_t w = least_busy(control, entrance->pool, &open);
+	uint16_t w = least_busy(control, pool, &open);
 
-	if (open >= control->topology->pools[entrance->pool].settings.clients) {
-		refuse(control, entrance->pool, fd);
+	if (open >= control->topology->pools[pool].settings.clients) {
+		refuse(control, pool, fd);
 		return;
 	}
-	control->doors[entrance->pool].opened[w]++;
-	worker_adopt(control->workers[w], entrance->pool, fd, entrance->is_unix);
+	control->doors[pool].opened[w]++;
+	worker_adopt(control->workers[w], pool, fd, is_unix);
 }
 
-static int open_entrance(struct control *control, uint16_t pool, const char *text,
-			 struct error *error)
-{
-	struct entrance *entrance = &control->entrances[control->n_entrances];
-	uint16_t port = control->topology->pools[pool].protocol == PROTOCOL_REDIS ? 6379 : 11211;
-	struct address address;
-
-	if (address_parse(text, port, &address, error) != 0)
-		return -1;
-	*entrance = (struct entrance){control, NULL, pool, address.is_unix};
-	entrance->listener = listener_open(control->loop, address.host, address.port, on_accept,
-					   entrance, error);
-	if (entrance->listener == NULL)
-		return -1;
-	control->n_entrances++;
-	log_write(LOG_LEVEL_INFO, "pool %s: listening at %s", control->topology->pools[pool].name,
-		  text);
-	return 0;
-}
-
+/* Listen where the configuration says. */
 static int open_entrances(struct control *control, struct error *error)
 {
 	const struct config *config = control->config;
@@ -142,20 +113,19 @@ static int open_entrances(struct control *control, struct error *error)
 
 	for (size_t i = 0; i < config->n_pools; i++)
 		n += config->pools[i].listen.n;
-	control->entrances = alloc_zeroed(n, sizeof(*control->entrances));
+	struct entrance_spec *specs = alloc_zeroed(n, sizeof(*specs));
+	n = 0;
 	for (size_t i = 0; i < config->n_pools; i++)
 		for (size_t j = 0; j < config->pools[i].listen.n; j++)
-			if (open_entrance(control, (uint16_t)i, config->pools[i].listen.v[j],
-					  error) != 0)
-				return -1;
-	return 0;
-}
-
-static void close_entrances(struct control *control)
-{
-	for (size_t i = 0; i < control->n_entrances; i++)
-		listener_close(control->entrances[i].listener);
-	control->n_entrances = 0;
+			specs[n++] = (struct entrance_spec){
+				(uint16_t)i,
+				config->pools[i].protocol == PROTOCOL_REDIS ? 6379 : 11211,
+				config->pools[i].name,
+				config->pools[i].listen.v[j],
+			};
+	int result = entrances_apply(control->entrances, specs, n, error);
+	free(specs);
+	return result;
 }
 
 static int open_admin(struct control *control, struct error *error)
@@ -259,7 +229,7 @@ static void drain(struct control *control, int signum)
 {
 	log_write(LOG_LEVEL_INFO, "%s: draining", signum == SIGTERM ? "TERM" : "INT");
 	control->view.draining = true;
-	close_entrances(control);
+	entrances_close(control->entrances);
 	for (uint16_t w = 0; w < control->n_workers; w++)
 		worker_drain(control->workers[w]);
 	timer_start(control->grace, control->config->shutdown_grace_ms);
@@ -284,6 +254,7 @@ static void init(struct control *control)
 	control->loop = loop_new(NULL);
 	control->mailbox = mailbox_new(control->loop, on_mail, control);
 	control->censuses = mailbox_new(control->loop, pass_census_on, control);
+	control->entrances = entrances_new(control->loop, on_accept, control);
 	control->grace = timer_new(control->loop, on_grace_over, control);
 	for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
 		control->signals[i] =
@@ -310,7 +281,7 @@ static void init(struct control *control)
 
 static void close_all(struct control *control)
 {
-	close_entrances(control);
+	entrances_free(control->entrances);
 	admin_close(control->admin);
 	timer_free(control->grace);
 	for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
@@ -336,7 +307,6 @@ static void fini(struct control *control)
 	herd_marks_free(control->marks);
 	free(control->stats);
 	free(control->workers);
-	free(control->entrances);
 	loop_free(control->loop);
 	topology_unref(control->topology);
 }

@@ -54,7 +54,9 @@ static void describe(const struct setting *setting, struct text *out)
 	text_puts(out, "Expected: ");
 	schema_expects(setting, out);
 	if (setting->is_required)
-		text_puts(out, ". Required.");
+		text_printf(out, ". Required%s%s%s.", setting->unless != NULL ? " without '" : "",
+			    setting->unless != NULL ? setting->unless : "",
+			    setting->unless != NULL ? "'" : "");
 	else
 		text_printf(out, ". Default: %s.",
 			    setting->standard != NULL ? setting->standard : "none");

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "control/checker.h"
+#include "control/config_discover.h"
 #include "control/schema.h"
 #include "control/value.h"
 #include "route/endpoint.h"
@@ -126,6 +127,8 @@ static void check_replicas(const struct checker *checker, const struct pool_spec
 		n += pool->shards[i].n_replicas;
 		near += pool->zone != NULL && has_zone(&pool->shards[i], pool->zone);
 	}
+	if (config_discover_source(checker, pool) != NULL)
+		return; /* it brings the replicas */
 	if (n == 0 && pool->settings.reads != READS_PRIMARY)
 		checker_warning(checker, &pool->settings.reads,
 				"no shard has replicas to read; give them 'replicas', or take this "
@@ -320,6 +323,7 @@ static void check_pool(const struct checker *checker, const struct pool_spec *po
 	check_memory(checker, &pool->settings.output, pool->settings.output);
 	check_protocol(checker, pool);
 	check_cluster_config(checker, pool);
+	config_discover_check(checker, pool);
 	check_replicas(checker, pool);
 	bool all_differ = check_shard_names(checker, pool);
 	if (all_differ && is_whole(pool))

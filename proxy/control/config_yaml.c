@@ -148,13 +148,16 @@ static void require_keys(struct reader *reader, const struct tree_node *map,
 	tree_path(map, path);
 	for (size_t i = 0; i < n; i++) {
 		if (rows[i].scope != scope || !rows[i].is_required ||
-		    tree_get(map, rows[i].path) != NULL)
+		    tree_get(map, rows[i].path) != NULL ||
+		    (rows[i].unless != NULL && tree_get(map, rows[i].unless) != NULL))
 			continue;
 		struct text expected = {0};
 		schema_expects(&rows[i], &expected);
 		findings_error(reader->findings, map->key != NULL ? map->key_place : map->place,
-			       path[0] != '\0' ? path : NULL, "'%s' is missing; expected %s: %s",
-			       rows[i].path, rows[i].path, expected.p);
+			       path[0] != '\0' ? path : NULL,
+			       "'%s' is missing; expected %s: %s%s%s", rows[i].path, rows[i].path,
+			       expected.p, rows[i].unless != NULL ? ", or a map " : "",
+			       rows[i].unless != NULL ? rows[i].unless : "");
 		text_free(&expected);
 	}
 }

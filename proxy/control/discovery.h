@@ -19,7 +19,8 @@ struct resolver; /* io/resolver.h */
 struct discovery_setup {
 	struct loop *loop; /* with a chunk pool: it has streams */
 	struct resolver *resolver;
-	const struct pool_spec *pool; /* its `discover`, `protocol`, `name`, `credentials`, timeouts */
+	/* Its `discover`, `protocol`, `name`, `credentials` and timeouts. */
+	const struct pool_spec *pool;
 	void (*on_found)(void *arg, const struct found *found);
 	void *arg;
 };

@@ -17,8 +17,8 @@ struct slot_range {
 };
 
 struct found_shard {
-	char *name;	/* stable over changes of its addresses; NULL: its address is its name */
-	char *primary;	/* HOST:PORT; NULL: none is known at the moment */
+	char *name;	 /* stable over changes of its addresses; NULL: its address is its name */
+	char *primary;	 /* HOST:PORT; NULL: none is known at the moment */
 	char **replicas; /* HOST:PORT each */
 	size_t n_replicas;
 	struct slot_range *slots; /* of Redis Cluster alone */

@@ -164,6 +164,7 @@ static void release_field(const struct setting *setting, void *base)
 	case SETTING_TEXT:
 	case SETTING_TAG:
 	case SETTING_ADDRESS:
+	case SETTING_HOST:
 		free(*(char **)field);
 		*(char **)field = NULL;
 		break;

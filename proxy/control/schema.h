@@ -41,6 +41,7 @@ enum setting_type {
 	SETTING_TEXT,	   /* char *, owned; no control characters */
 	SETTING_TAG,	   /* char *, owned; two ASCII characters */
 	SETTING_ADDRESS,   /* char *, owned; HOST:PORT or unix:PATH */
+	SETTING_HOST,	   /* char *, owned; HOST:PORT */
 	SETTING_ADDRESSES, /* struct string_list, owned: one address or a list */
 	SETTING_HOSTS,	   /* struct string_list, owned: one HOST:PORT or a list; `zero`: none */
 	SETTING_TEXTS,	   /* struct string_list, owned: one text or a list */
@@ -69,6 +70,7 @@ struct setting {
 	const char *zero; /* the word for 0: "auto", "off"; or NULL */
 	struct setting_items items; /* of a SETTING_LIST */
 	bool is_required;
+	const char *unless;   /* the section that may stand in a required one's place; or NULL */
 	bool is_secret;	      /* no message may repeat its value */
 	bool is_redis;	      /* means something to the protocol redis alone */
 	bool is_memcached;    /* likewise */

@@ -1,6 +1,7 @@
 /* Long because it is one table, with a row for each setting. */
 #include "control/config.h"
 #include "control/schema.h"
+#include "route/endpoint.h"
 
 #define KIB ((uint64_t)1 << 10)
 #define MIB ((uint64_t)1 << 20)
@@ -318,10 +319,37 @@ static const struct setting settings[] = {
 		   "{name: NAME, keys: [1, 1, 1], write: true}"},
 	 .help = "Commands of the nodes' modules, which the proxy does not know by itself."},
 	{OF_POOL(shards), .path = "shards", .type = SETTING_LIST, .min = 1, .max = DIST_NODES_MAX,
-	 .is_required = true, .example = "redis-b.internal:6379",
+	 .is_required = true, .unless = "discover", .example = "redis-b.internal:6379",
 	 .items = {ITEMS(SCOPE_SHARD, shard_spec, pool_spec, n_shards), "primary",
 		   "HOST:PORT or {name: NAME, primary: HOST:PORT, weight: N}"},
 	 .help = "The shards, in order: each an address, or a map with the keys below."},
+
+	{OF_POOL(discover.elasticache), .path = "discover.elasticache", .type = SETTING_HOST,
+	 .is_memcached = true, .example = "cache.example.cfg.use1.cache.amazonaws.com:11211",
+	 .help = "In place of 'shards': the configuration endpoint of ElastiCache (or what answers "
+		 "'config get cluster' as it does), which says what the nodes are."},
+	{OF_POOL(discover.dns), .path = "discover.dns", .type = SETTING_HOST,
+	 .example = "cache.internal:11211",
+	 .help = "In place of 'shards': a name of DNS, each address of which is a shard."},
+	{OF_POOL(discover.srv), .path = "discover.srv", .type = SETTING_TEXT, .min = 1,
+	 .max = ADDRESS_HOST_MAX, .example = "_memcached._tcp.cache.internal",
+	 .help = "In place of 'shards': a name of DNS with SRV records, each of which is a shard."},
+	{OF_POOL(discover.sentinel), .path = "discover.sentinel", .type = SETTING_HOSTS,
+	 .is_redis = true, .example = "[sentinel-1:26379, sentinel-2:26379, sentinel-3:26379]",
+	 .help = "In place of 'shards': the Sentinels, all of them, that say where the nodes of "
+		 "each of 'masters' are. What most of them say counts."},
+	{OF_POOL(discover.masters), .path = "discover.masters", .type = SETTING_TEXTS, .min = 1,
+	 .max = DIST_LABEL_MAX, .is_redis = true, .example = "[a, b]",
+	 .help = "The names that the Sentinels know the primaries by. Each is a shard of that "
+		 "name."},
+	{OF_POOL(discover.cluster), .path = "discover.cluster", .type = SETTING_HOSTS,
+	 .is_redis = true, .example = "[redis-1:6379, redis-2:6379]",
+	 .help = "In place of 'shards': some nodes of a Redis Cluster, to learn the others and the "
+		 "slots of each from."},
+	{OF_POOL(discover.every_ms), .path = "discover.every", .type = SETTING_DURATION, .min = 100,
+	 .max = HOUR_MS, .example = "10s",
+	 .help = "How often the source is asked. Without it 60s for elasticache, 1s for sentinel "
+		 "and cluster; for names of DNS it is their time to live."},
 
 	{OF_SHARD(name), .path = "name", .type = SETTING_TEXT, .min = 1, .max = DIST_LABEL_MAX,
 	 .example = "a",

@@ -81,11 +81,16 @@ void schema_expects(const struct setting *setting, struct text *out)
 	case SETTING_ADDRESS:
 		text_puts(out, "HOST:PORT or unix:PATH");
 		break;
+	case SETTING_HOST:
+		text_puts(out, "HOST:PORT");
+		break;
 	case SETTING_ADDRESSES:
 		text_puts(out, "HOST:PORT or unix:PATH, or a list of them");
 		break;
 	case SETTING_HOSTS:
-		text_printf(out, "%s, HOST:PORT, or a list of HOST:PORT", setting->zero);
+		text_printf(out, "%s%sHOST:PORT, or a list of HOST:PORT",
+			    setting->zero != NULL ? setting->zero : "",
+			    setting->zero != NULL ? ", " : "");
 		break;
 	case SETTING_TEXTS:
 		text_printf(out, "a text of %llu to %llu bytes, or a list of them",
@@ -203,6 +208,7 @@ static int parse_host(const struct setting *setting, const char *text, char **fi
 	if (address_parse(text, 0, &address, error) != 0 || address.is_unix ||
 	    strchr(address.host, '*') != NULL)
 		return refuse(setting, text, NULL, error);
+	free(*field);
 	*field = alloc_string(text);
 	return 0;
 }
@@ -277,8 +283,10 @@ int schema_parse(const struct setting *setting, const char *text, void *base, st
 		return parse_text(setting, text, field, error);
 	case SETTING_ADDRESS:
 		return parse_address(text, field, error);
+	case SETTING_HOST:
+		return parse_host(setting, text, field, error);
 	case SETTING_HOSTS:
-		if (strcmp(text, setting->zero) == 0)
+		if (setting->zero != NULL && strcmp(text, setting->zero) == 0)
 			return 0;
 		return add_item(setting, text, field, error);
 	case SETTING_ADDRESSES:

@@ -107,6 +107,15 @@ struct pool_settings {
 	int coalesce; /* bool */
 };
 
+/* Where shards are found that are not listed: one of dns, srv, elasticache, sentinel, cluster. */
+struct discover_spec {
+	char *dns;				       /* NAME:PORT, each address a shard */
+	char *srv;				       /* NAME of SRV records */
+	char *elasticache;			       /* HOST:PORT of a configuration endpoint */
+	struct string_list sentinel, masters, cluster; /* HOST:PORT, names, HOST:PORT */
+	uint32_t every_ms;			       /* 0: as suits the source */
+};
+
 struct pool_spec {
 	char *name;
 	int protocol; /* enum pool_protocol */
@@ -117,7 +126,8 @@ struct pool_spec {
 	char *key_prefix_ignored; /* or NULL */
 	char *node_string;	  /* or NULL */
 	struct shard_spec *shards;
-	size_t n_shards;
+	size_t n_shards; /* 0 where discovery finds them */
+	struct discover_spec discover;
 	struct string_list cluster_config;   /* HOST:PORT told to clients; none: the nodes */
 	char *zone;			     /* of this proxy, or NULL */
 	struct user_spec credentials;	     /* towards the nodes: name and password alone */

@@ -27,8 +27,27 @@ static void on_limit(void *arg)
 	ck_abort_msg("no answer");
 }
 
+static int asked; /* how often to reload */
+
+static bool reload(void *arg, struct text *errors)
+{
+	if (++*(int *)arg > 1)
+		text_puts(errors, "line 1: wrong\nline 2: wrong, too\n");
+	return errors->len == 0;
+}
+
+static bool drain(void *arg, struct text *errors)
+{
+	(void)arg;
+	text_puts(errors, "not now\n");
+	return false;
+}
+
+static const struct admin_actions actions = {.reload = reload, .drain = drain};
+
 static void setup(void)
 {
+	asked = 0;
 	fleet_init(&fleet);
 	view = (struct view){
 		.topology = fleet.topology,
@@ -50,7 +69,7 @@ static void teardown(void)
 
 static struct admin *open_admin(void)
 {
-	struct admin *admin = admin_open(loop, path, 0, &view, &error);
+	struct admin *admin = admin_open(loop, path, 0, &view, &actions, &asked, &error);
 
 	ck_assert_msg(admin != NULL, "%s", error.text);
 	return admin;
@@ -121,7 +140,10 @@ static const struct {
 	{"GET /v1/status HTTP/1.0\r\n\r\n", "200", "\"name\": \"pages\""},
 	{"GET / HTTP/1.0\r\n\r\n", "404", "not found"},
 	{"GET /metrics/ HTTP/1.0\r\n\r\n", "404", ""},
-	{"POST /v1/reload HTTP/1.0\r\n\r\n", "404", ""},
+	{"POST /v1/reload HTTP/1.0\r\n\r\n", "200", "\"done\": true, \"errors\": []"},
+	{"GET /v1/reload HTTP/1.0\r\n\r\n", "405", "Allow: POST"},
+	{"POST /v1/drain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "422", "[\"not now\"]"},
+	{"POST /v1/nothing HTTP/1.0\r\n\r\n", "404", ""},
 	{"POST /v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", "405",
 	 "Allow: GET, HEAD"},
 	{"DELETE /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "405", "Allow: GET, HEAD"},
@@ -160,7 +182,7 @@ START_TEST(an_address_in_use_is_named)
 {
 	struct admin *admin = open_admin();
 
-	ck_assert_ptr_null(admin_open(loop, path, 0, &view, &error));
+	ck_assert_ptr_null(admin_open(loop, path, 0, &view, &actions, &asked, &error));
 	ck_assert_ptr_nonnull(strstr(error.text, path));
 	ck_assert_ptr_nonnull(strstr(error.text, "in use"));
 	admin_close(admin);

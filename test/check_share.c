@@ -73,7 +73,7 @@ START_TEST(exact_shares_agree_with_counting)
 	bool exact = false;
 
 	memset(counted, 0, sizeof(counted));
-	dist_shares(from, to, share, &exact);
+	dist_shares(from, to, DIST_SAMPLE, share, &exact);
 	ck_assert(exact);
 	check_sums_to_one(share, cells);
 	rng_init(&rng, 99);
@@ -101,7 +101,7 @@ START_TEST(nothing_moves_between_equals)
 	bool exact;
 	struct dist *dist = build((enum dist_kind)_i, HASH_DEFAULT, 5, 1);
 
-	dist_shares(dist, dist, share, &exact);
+	dist_shares(dist, dist, DIST_SAMPLE, share, &exact);
 	check_sums_to_one(share, 25);
 	for (size_t i = 0; i < 5; i++)
 		for (size_t j = 0; j < 5; j++)
@@ -119,7 +119,7 @@ START_TEST(modula_is_exact_to_the_last_hash)
 	struct dist *from = build(DIST_MODULA, HASH_DEFAULT, 3, 1);
 	struct dist *to = build(DIST_MODULA, HASH_DEFAULT, 5, 1);
 
-	dist_shares(from, to, share, &exact);
+	dist_shares(from, to, DIST_SAMPLE, share, &exact);
 	ck_assert(exact);
 	for (uint64_t rest = 0; rest < 15; rest++) {
 		uint64_t hashes = ((uint64_t)1 << 32) / 15 + (rest < ((uint64_t)1 << 32) % 15);
@@ -139,7 +139,7 @@ START_TEST(samples_where_the_hashes_differ)
 	struct dist *from = build(DIST_KETAMA, HASH_MD5, 4, 1);
 	struct dist *to = build(DIST_KETAMA, HASH_MURMUR3, 4, 1);
 
-	dist_shares(from, to, share, &exact);
+	dist_shares(from, to, DIST_SAMPLE, share, &exact);
 	ck_assert(!exact);
 	check_sums_to_one(share, 16);
 	/* Two hashes know nothing of each other: about a sixteenth each. */
@@ -157,7 +157,7 @@ START_TEST(jump_moves_a_fair_share_to_a_fifth_shard)
 	struct dist *from = build(DIST_JUMP, HASH_DEFAULT, 4, 1);
 	struct dist *to = build(DIST_JUMP, HASH_DEFAULT, 5, 1);
 
-	dist_shares(from, to, share, &exact);
+	dist_shares(from, to, DIST_SAMPLE, share, &exact);
 	ck_assert(!exact);
 	for (size_t i = 0; i < 4; i++) {
 		ck_assert_double_eq_tol(share[i * 5 + i], 0.2, 0.002);

@@ -12,21 +12,21 @@
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* The one mutable global: set before threads start, only read after. */
+/* The one mutable global; a reload may change it while others log. */
 static struct {
-	enum log_level level;
-	bool json;
+	_Atomic int level; /* enum log_level */
+	_Atomic bool json;
 } settings = {.level = LOG_LEVEL_INFO};
 
 void log_init(enum log_level level, bool json)
 {
-	settings.level = level;
+	settings.level = (int)level;
 	settings.json = json;
 }
 
 bool log_enabled(enum log_level level)
 {
-	return level <= settings.level;
+	return (int)level <= settings.level;
 }
 
 /* One byte or character of a message to out, escaped where it must be; the bytes written. */

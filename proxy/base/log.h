@@ -24,7 +24,7 @@ struct log_site {
 
 #define LOG_SITE_BURST 5
 
-/* Set before threads start. json false is text. */
+/* Any thread. json false is text. */
 void log_init(enum log_level level, bool json);
 
 bool log_enabled(enum log_level level);

@@ -37,7 +37,7 @@ static void find_moves(struct plan *plan)
 	size_t n = plan->old->n_shards, m = plan->new->n_shards;
 	double *share = alloc_zeroed(n * m, sizeof(share[0]));
 
-	dist_shares(plan->old->dist, plan->new->dist, share, &plan->exact);
+	dist_shares(plan->old->dist, plan->new->dist, DIST_SAMPLE, share, &plan->exact);
 	for (size_t i = 0; i < n * m; i++) {
 		const struct shard *from = &plan->old->shards[i / m];
 		const struct shard *to = &plan->new->shards[i % m];

@@ -91,13 +91,21 @@ static int check_options(const char *command, const struct run_options *options)
 	return -1;
 }
 
+/* The file to serve, or NULL where the command line says it all. */
+static const char *file_of(const struct run_options *options)
+{
+	if (options->memcached != NULL || options->redis != NULL)
+		return NULL;
+	return options->file != NULL ? options->file : cli_default_file();
+}
+
 static struct config *load(const struct run_options *options)
 {
 	struct text errors = {0};
 	struct config *config;
 
-	if (options->memcached == NULL && options->redis == NULL)
-		return cli_load(options->file != NULL ? options->file : cli_default_file(), true);
+	if (file_of(options) != NULL)
+		return cli_load(file_of(options), true);
 	if (options->memcached != NULL)
 		config = config_from_args(PROTOCOL_MEMCACHED, options->memcached, options->listen,
 					  &errors);
@@ -126,9 +134,8 @@ int cli_run(int argc, char **argv)
 	if (config == NULL)
 		return CLI_FAILED;
 	log_init((enum log_level)config->log_level, config->log_json);
-	int result = control_run(config, &error);
+	int result = control_run(config, file_of(&options), &error);
 	if (result != 0)
 		fprintf(stderr, "slipring: %s\n", error.text);
-	config_free(config);
 	return result == 0 ? CLI_DONE : CLI_FAILED;
 }

@@ -19,6 +19,8 @@
 
 struct admin {
 	const struct view *view;
+	const struct admin_actions *actions;
+	void *arg; /* of the actions */
 	struct MHD_Daemon *daemon;
 	struct listener *listener;
 	struct fd_watch *watch; /* of the library's epoll descriptor */
@@ -69,6 +71,35 @@ static const struct page pages[] = {
 	{"/v1/status", TYPE_JSON, page_status},
 };
 
+/* Something to be done, and the path that asks for it. */
+struct action {
+	const char *path;
+	bool (*run)(const struct admin *admin, struct text *errors);
+};
+
+static bool run_reload(const struct admin *admin, struct text *errors)
+{
+	return admin->actions->reload(admin->arg, errors);
+}
+
+static bool run_drain(const struct admin *admin, struct text *errors)
+{
+	return admin->actions->drain(admin->arg, errors);
+}
+
+static const struct action actions[] = {
+	{"/v1/reload", run_reload},
+	{"/v1/drain", run_drain},
+};
+
+static const struct action *action_at(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+		if (strcmp(actions[i].path, path) == 0)
+			return &actions[i];
+	return NULL;
+}
+
 static const struct page *page_at(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
@@ -79,7 +110,7 @@ static const struct page *page_at(const char *path)
 
 /* Answer with `body`, whose memory the library takes. */
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-			      struct text *body)
+			      struct text *body, const char *allowed)
 {
 	struct MHD_Response *response =
 		MHD_create_response_from_buffer(body->len, body->p, MHD_RESPMEM_MUST_FREE);
@@ -90,19 +121,39 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	if (allowed != NULL)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allowed);
 	enum MHD_Result result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return result;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why)
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why,
+			      const char *allowed)
 {
 	struct text body = {0};
 
 	text_puts(&body, why);
-	return answer(connection, status, TYPE_TEXT, &body);
+	return answer(connection, status, TYPE_TEXT, &body, allowed);
+}
+
+static bool is_get(const char *method)
+{
+	return strcmp(method, MHD_HTTP_METHOD_GET) == 0 ||
+	       strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+}
+
+/* Do what was asked for, and say what came of it. */
+static enum MHD_Result act(const struct admin *admin, struct MHD_Connection *connection,
+			   const struct action *action)
+{
+	struct text errors = {0}, body = {0};
+	bool is_done = action->run(admin, &errors);
+
+	status_result(&errors, &body);
+	text_free(&errors);
+	return answer(connection, is_done ? MHD_HTTP_OK : MHD_HTTP_UNPROCESSABLE_CONTENT, TYPE_JSON,
+		      &body, NULL);
 }
 
 /*
@@ -115,14 +166,18 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 {
 	struct admin *admin = arg;
 	const struct page *page = page_at(url);
+	const struct action *action = action_at(url);
 	struct text body = {0};
 
 	(void)version;
 	(void)upload;
-	if (page == NULL)
-		return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n");
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+	if (page == NULL && action == NULL)
+		return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n", NULL);
+	if (page != NULL && !is_get(method))
+		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n",
+			      "GET, HEAD");
+	if (action != NULL && strcmp(method, MHD_HTTP_METHOD_POST) != 0)
+		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST\n", "POST");
 	if (*state == NULL) {
 		*state = admin; /* any pointer does */
 		return MHD_YES;
@@ -131,8 +186,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		*upload_len = 0;
 		return MHD_YES;
 	}
+	if (action != NULL)
+		return act(admin, connection, action);
 	unsigned status = page->render(admin->view, &body);
-	return answer(connection, status, page->type, &body);
+	return answer(connection, status, page->type, &body, NULL);
 }
 
 /* What the library has to say is about callers that misbehave. */
@@ -182,11 +239,14 @@ static struct MHD_Daemon *start_daemon(struct admin *admin)
 }
 
 struct admin *admin_open(struct loop *loop, const char *host, uint16_t port,
-			 const struct view *view, struct error *error)
+			 const struct view *view, const struct admin_actions *its_actions,
+			 void *arg, struct error *error)
 {
 	struct admin *admin = alloc_zeroed(1, sizeof(*admin));
 
 	admin->view = view;
+	admin->actions = its_actions;
+	admin->arg = arg;
 	admin->listener = listener_open(loop, host, port, on_accept, admin, error);
 	if (admin->listener == NULL) {
 		free(admin);

@@ -12,10 +12,18 @@
 
 struct admin;
 
-/* Serve the endpoints at host:port (or the unix socket `host` with port 0); `view` is borrowed.
- * NULL with `error` saying which address cannot be had and why. */
+/* What an operator may ask for by POST. False with the reasons appended to `errors`, a line each; those
+ * of a pool that is not there say so themselves. */
+struct admin_actions {
+	bool (*reload)(void *arg, struct text *errors);
+	bool (*drain)(void *arg, struct text *errors);
+};
+
+/* Serve the endpoints at host:port (or the unix socket `host` with port 0); view, actions and arg are
+ * borrowed. NULL with `error` saying which address cannot be had and why. */
 NODISCARD struct admin *admin_open(struct loop *loop, const char *host, uint16_t port,
-				   const struct view *view, struct error *error);
+				   const struct view *view, const struct admin_actions *actions,
+				   void *arg, struct error *error);
 void admin_close(struct admin *admin); /* NULL is fine */
 
 #endif

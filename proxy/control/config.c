@@ -43,6 +43,23 @@ static void read_content(struct span content, struct config *config, struct find
 	tree_free(&tree);
 }
 
+static void add_secret(void *arg, const struct secret_spec *secret)
+{
+	text_printf(arg, "\n%s", secret->text != NULL ? secret->text : "");
+}
+
+static void take_fingerprint(struct config *config, struct span content)
+{
+	struct digest *digest = digest_new();
+	struct text all = {0};
+
+	text_append(&all, content);
+	config_secrets_each(config, add_secret, &all);
+	digest_md5(digest, span_make(all.p, all.len), config->fingerprint);
+	text_free(&all);
+	digest_free(digest);
+}
+
 struct config *config_parse(struct span content, const char *name, struct text *errors,
 			    struct text *warnings)
 {
@@ -50,6 +67,7 @@ struct config *config_parse(struct span content, const char *name, struct text *
 	struct findings findings = {.file = name};
 
 	read_content(content, config, &findings);
+	take_fingerprint(config, content);
 	return finish(config, &findings, errors, warnings);
 }
 

@@ -2,7 +2,7 @@
  * config.h - typed settings of one configuration file, and where they come from.
  *
  * Made by config_load() or config_from_args(), owned by the caller. Layer: control.
- * Includes: route/spec, base/text.
+ * Includes: route/spec, base/digest, base/text.
  */
 #ifndef CONTROL_CONFIG_H
 #define CONTROL_CONFIG_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/digest.h"
 #include "base/text.h"
 #include "route/spec.h"
 
@@ -23,6 +24,7 @@ struct config {
 	uint64_t memory; /* bytes of buffers, all workers together */
 	struct pool_spec *pools;
 	size_t n_pools;
+	uint8_t fingerprint[DIGEST_MD5_LEN]; /* of the file's bytes and the secrets it names */
 };
 
 /*

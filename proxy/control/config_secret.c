@@ -93,6 +93,19 @@ static void read_secret(const struct checker *checker, struct secret_spec *secre
 		read_file(checker, secret);
 }
 
+void config_secrets_each(const struct config *config,
+			 void (*each)(void *arg, const struct secret_spec *secret), void *arg)
+{
+	for (size_t i = 0; i < config->n_pools; i++) {
+		const struct pool_spec *pool = &config->pools[i];
+
+		each(arg, &pool->credentials.password);
+		each(arg, &pool->clients_password);
+		for (size_t j = 0; j < pool->n_users; j++)
+			each(arg, &pool->users[j].password);
+	}
+}
+
 void config_secrets_read(struct config *config, const struct field_map *fields,
 			 struct findings *findings)
 {

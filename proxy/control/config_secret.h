@@ -15,4 +15,8 @@
 void config_secrets_read(struct config *config, const struct field_map *fields,
 			 struct findings *findings);
 
+/* Call each(arg, secret) for every secret of a config, given or not. */
+void config_secrets_each(const struct config *config,
+			 void (*each)(void *arg, const struct secret_spec *secret), void *arg);
+
 #endif

@@ -4,215 +4,45 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "control/admin_http.h"
+#include "control/changes.h"
+#include "control/crew.h"
 #include "control/entrances.h"
+#include "control/registry.h"
+#include "control/reload.h"
 #include "control/view.h"
-#include "core/herd.h"
-#include "core/scripts.h"
-#include "core/writes.h"
-#include "io/mailbox.h"
-#include "serve/worker.h"
 
-/* A pool's clients, as the control thread counts them: it opens, the workers close. */
-struct door {
-	uint64_t *opened; /* by worker */
-};
+#define STREAM_BYTES ((uint64_t)64 << 20) /* of what the control thread reads from nodes itself */
 
 struct control {
-	const struct config *config;
+	struct chunk_pool chunks;
 	struct loop *loop;
-	struct mailbox *mailbox, *censuses;
-	struct topology *topology;
-	struct stats **stats; /* by worker */
-	struct worker **workers;
-	uint16_t n_workers, n_drained;
+	struct crew *crew;
 	struct entrances *entrances;
-	struct door *doors; /* by pool */
+	struct registry *registry;
+	struct reload *reload;
 	struct admin *admin;
+	struct admin *admin_next; /* while a configuration is taken over: the one it asks for */
+	struct admin *admin_last; /* to be closed at the end of the turn */
+	struct timer *close_admin;
+	char *admin_listen;
 	struct view view;
-	struct scripts *scripts;
-	struct writes *writes;
-	struct herd_marks *marks;
 	struct timer *grace;
 	struct signal_watch *signals[3];
 };
 
 static const int watched_signals[3] = {SIGTERM, SIGINT, SIGHUP};
 
-/* ------------------------------------------------------------------ accepting */
-
-static uint64_t closed_by(const struct control *control, uint16_t worker, uint16_t pool)
-{
-	return stat_get(&control->stats[worker]->pools[pool].closed);
-}
-
-/* The worker with the fewest clients, of all pools; *open: how many `pool` has over all. */
-static uint16_t least_busy(const struct control *control, uint16_t pool, uint64_t *open)
-{
-	uint64_t fewest = UINT64_MAX;
-	uint16_t best = 0;
-
-	*open = 0;
-	for (uint16_t w = 0; w < control->n_workers; w++) {
-		uint64_t clients = 0;
-
-		for (uint16_t p = 0; p < control->topology->n_pools; p++)
-			clients += control->doors[p].opened[w] - closed_by(control, w, p);
-		*open += control->doors[pool].opened[w] - closed_by(control, w, pool);
-		if (clients < fewest) {
-			fewest = clients;
-			best = w;
-		}
-	}
-	return best;
-}
-
-static void refuse(struct control *control, uint16_t pool, int fd)
-{
-	static struct log_site site;
-	const char *line = engine_codec(&control->topology->pools[pool])->too_many;
-	struct iovec iov[] = {{(void *)(uintptr_t)line, strlen(line)}, {(void *)"\r\n", 2}};
-	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
-
-	log_limited(&site, LOG_LEVEL_WARN, "pool %s: limits.clients (%u) is reached: refusing",
-		    control->topology->pools[pool].name,
-		    control->topology->pools[pool].settings.clients);
-	/* A fresh socket has room for a line; if not, the close says enough. */
-	ssize_t sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	(void)sent;
-	close(fd);
-	stat_add(&control->stats[control->n_workers]->counter[STAT_CLIENTS_REFUSED], 1);
-}
-
 static void on_accept(void *arg, uint16_t pool, int fd, bool is_unix)
 {
 	struct control *control = arg;
-	uint64_t open;
-	uint16_t w = least_busy(control, pool, &open);
 
-	if (open >= control->topology->pools[pool].settings.clients) {
-		refuse(control, pool, fd);
-		return;
-	}
-	control->doors[pool].opened[w]++;
-	worker_adopt(control->workers[w], pool, fd, is_unix);
-}
-
-/* Listen where the configuration says. */
-static int open_entrances(struct control *control, struct error *error)
-{
-	const struct config *config = control->config;
-	size_t n = 0;
-
-	for (size_t i = 0; i < config->n_pools; i++)
-		n += config->pools[i].listen.n;
-	struct entrance_spec *specs = alloc_zeroed(n, sizeof(*specs));
-	n = 0;
-	for (size_t i = 0; i < config->n_pools; i++)
-		for (size_t j = 0; j < config->pools[i].listen.n; j++)
-			specs[n++] = (struct entrance_spec){
-				(uint16_t)i,
-				config->pools[i].protocol == PROTOCOL_REDIS ? 6379 : 11211,
-				config->pools[i].name,
-				config->pools[i].listen.v[j],
-			};
-	int result = entrances_apply(control->entrances, specs, n, error);
-	free(specs);
-	return result;
-}
-
-static int open_admin(struct control *control, struct error *error)
-{
-	const char *text = control->config->admin_listen;
-	struct address address;
-
-	if (text == NULL)
-		return 0;
-	if (address_parse(text, 0, &address, error) != 0)
-		return -1;
-	control->admin =
-		admin_open(control->loop, address.host, address.port, &control->view, error);
-	return control->admin == NULL ? -1 : 0;
-}
-
-/* ------------------------------------------------------------------ workers */
-
-static uint16_t available_cores(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return 1;
-	return (uint16_t)CPU_COUNT(&set);
-}
-
-/* In the worker's thread. */
-static void on_drained(void *arg)
-{
-	struct control *control = arg;
-	struct mail *mail = alloc_zeroed(1, sizeof(*mail));
-
-	mailbox_post(control->mailbox, mail);
-}
-
-static void on_mail(void *arg, struct mail *mail)
-{
-	struct control *control = arg;
-
-	free(mail);
-	if (++control->n_drained == control->n_workers)
-		loop_stop(control->loop);
-}
-
-/* In the worker's thread. */
-static void on_census(void *arg, struct census *census)
-{
-	struct control *control = arg;
-
-	mailbox_post(control->censuses, &census->mail);
-}
-
-/* To each worker in turn, and then back to the one that asked. */
-static void pass_census_on(void *arg, struct mail *mail)
-{
-	struct control *control = arg;
-	struct census *census = container_of(mail, struct census, mail);
-	uint16_t to = census->next < control->n_workers ? census->next : census->origin;
-
-	census->next++;
-	if (control->workers[to] != NULL)
-		worker_visit(control->workers[to], census);
-	else
-		census_free(census);
-}
-
-static const struct worker_events worker_events = {on_drained, on_census};
-
-static void start_workers(struct control *control)
-{
-	for (uint16_t w = 0; w < control->n_workers; w++) {
-		struct engine_setup setup = {
-			.topology = control->topology,
-			.all_stats = control->stats,
-			.worker = w,
-			.n_workers = control->n_workers,
-			.scripts = control->scripts,
-			.writes = control->writes,
-			.marks = control->marks,
-			.memory = control->config->memory / control->n_workers,
-		};
-
-		if (getrandom(&setup.seed, sizeof(setup.seed), 0) < 0)
-			setup.seed = (uint64_t)time(NULL) + w;
-		control->workers[w] = worker_start(&setup, &worker_events, control);
-	}
+	crew_accept(control->crew, pool, fd, is_unix);
 }
 
 /* ------------------------------------------------------------------ life */
@@ -225,107 +55,213 @@ static void on_grace_over(void *arg)
 	loop_stop(control->loop);
 }
 
-static void drain(struct control *control, int signum)
+static void on_drained(void *arg)
 {
-	log_write(LOG_LEVEL_INFO, "%s: draining", signum == SIGTERM ? "TERM" : "INT");
+	struct control *control = arg;
+
+	if (control->view.leaving)
+		loop_stop(control->loop);
+}
+
+static void drain(struct control *control, const char *why)
+{
+	if (control->view.draining)
+		return;
+	log_write(LOG_LEVEL_INFO, "%s: draining", why);
 	control->view.draining = true;
+	reload_stop(control->reload);
 	entrances_close(control->entrances);
-	for (uint16_t w = 0; w < control->n_workers; w++)
-		worker_drain(control->workers[w]);
-	timer_start(control->grace, control->config->shutdown_grace_ms);
+	crew_drain(control->crew);
+}
+
+/* A process that has been drained already only leaves. */
+static void leave(struct control *control, const char *why)
+{
+	control->view.leaving = true;
+	if (control->view.draining && crew_is_drained(control->crew))
+		loop_stop(control->loop);
+	drain(control, why);
+	timer_start(control->grace, reload_config(control->reload)->shutdown_grace_ms);
 }
 
 static void on_signal(void *arg, int signum)
 {
 	struct control *control = arg;
 
-	if (signum == SIGHUP)
-		log_write(LOG_LEVEL_WARN, "HUP is ignored: a running proxy does not reload");
-	else if (!control->view.draining)
-		drain(control, signum);
-	else
+	if (signum == SIGHUP && !control->view.draining)
+		reload_now(control->reload, "HUP");
+	else if (signum != SIGHUP && !control->view.leaving)
+		leave(control, signum == SIGTERM ? "TERM" : "INT");
+	else if (signum != SIGHUP)
 		_exit(0); /* at once: nothing that is still open is worth waiting for */
 }
 
-static void init(struct control *control)
-{
-	uint16_t n = control->n_workers;
+/* ------------------------------------------------------------------ what the operator asks for */
 
-	control->loop = loop_new(NULL);
-	control->mailbox = mailbox_new(control->loop, on_mail, control);
-	control->censuses = mailbox_new(control->loop, pass_census_on, control);
+static bool do_reload(void *arg, struct text *errors)
+{
+	struct control *control = arg;
+
+	if (control->view.draining) {
+		text_puts(errors, "draining: nothing is read again\n");
+		return false;
+	}
+	bool is_done = reload_now(control->reload, "POST /v1/reload");
+	if (!is_done)
+		text_puts(errors, reload_state(control->reload)->errors.p);
+	return is_done;
+}
+
+static bool do_drain(void *arg, struct text *errors)
+{
+	(void)errors;
+	drain(arg, "POST /v1/drain");
+	return true;
+}
+
+static const struct admin_actions admin_actions = {
+	.reload = do_reload,
+	.drain = do_drain,
+};
+
+/* ------------------------------------------------------------------ configuration */
+
+static void on_published(void *arg, const struct topology *before, const struct topology *now)
+{
+	struct control *control = arg;
+	struct text line = {0};
+
+	control->view.topology = now;
+	stat_add(&crew_stats(control->crew)[crew_size(control->crew)]->counter[STAT_TOPOLOGIES], 1);
+	if (before == NULL)
+		return;
+	changes_write(before, now, &line);
+	log_write(LOG_LEVEL_INFO, "topology %llu: %s", (unsigned long long)now->version,
+		  line.len > 0 ? line.p : "nothing moves");
+	text_free(&line);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Open what the new configuration asks for beside what is open. */
+static int on_config(void *arg, const struct config *config, struct error *error)
+{
+	struct control *control = arg;
+	const char *text = config->admin_listen;
+	struct address address;
+
+	if (text == NULL || same_text(text, control->admin_listen))
+		return 0;
+	if (address_parse(text, 0, &address, error) != 0)
+		return -1;
+	/* Left over from one that came no further than this. */
+	admin_close(control->admin_next);
+	control->admin_next = admin_open(control->loop, address.host, address.port, &control->view,
+					 &admin_actions, control, error);
+	return control->admin_next == NULL ? -1 : 0;
+}
+
+/* The reload may have been asked for through the one that is to be closed. */
+static void on_close_admin(void *arg)
+{
+	struct control *control = arg;
+
+	admin_close(control->admin_last);
+	control->admin_last = NULL;
+}
+
+static void on_changed(void *arg, const struct config *config)
+{
+	struct control *control = arg;
+
+	log_init((enum log_level)config->log_level, config->log_json);
+	if (same_text(config->admin_listen, control->admin_listen))
+		return;
+	admin_close(control->admin_last);
+	control->admin_last = control->admin;
+	control->admin = control->admin_next;
+	control->admin_next = NULL;
+	free(control->admin_listen);
+	control->admin_listen =
+		config->admin_listen != NULL ? alloc_string(config->admin_listen) : NULL;
+	timer_start(control->close_admin, 1);
+}
+
+static uint16_t available_cores(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	return (uint16_t)CPU_COUNT(&set);
+}
+
+static void init(struct control *control, const struct config *config, const char *path)
+{
+	uint16_t n = config->workers > 0 ? (uint16_t)config->workers : available_cores();
+
+	chunk_pool_init(&control->chunks, STREAM_BYTES);
+	control->loop = loop_new(&control->chunks);
+	control->crew = crew_new(control->loop, n, config->memory, on_drained, control);
 	control->entrances = entrances_new(control->loop, on_accept, control);
+	control->registry = registry_new(
+		&(struct registry_setup){control->loop, control->crew, on_published, control});
+	control->reload = reload_new(
+		&(struct reload_setup){control->loop, control->registry, control->entrances,
+				       crew_stats(control->crew)[n], on_config, on_changed,
+				       control},
+		path);
 	control->grace = timer_new(control->loop, on_grace_over, control);
+	control->close_admin = timer_new(control->loop, on_close_admin, control);
 	for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
 		control->signals[i] =
 			signal_watch_new(control->loop, watched_signals[i], on_signal, control);
-	/* One block more than workers: the control thread's own counters. */
-	control->stats = alloc_zeroed((size_t)n + 1, sizeof(struct stats *));
-	for (uint16_t w = 0; w <= n; w++)
-		control->stats[w] = stats_new(control->topology);
-	control->scripts = scripts_new();
-	control->writes = writes_new();
-	control->marks = herd_marks_new();
-	control->workers = alloc_zeroed(n, sizeof(struct worker *));
-	control->doors = alloc_zeroed(control->topology->n_pools, sizeof(*control->doors));
-	for (uint16_t p = 0; p < control->topology->n_pools; p++)
-		control->doors[p].opened = alloc_zeroed(n, sizeof(uint64_t));
 	control->view = (struct view){
-		.topology = control->topology,
-		.stats = control->stats,
-		.own = control->stats[n],
+		.stats = crew_stats(control->crew),
+		.own = crew_stats(control->crew)[n],
 		.n_workers = n,
 		.started = time(NULL),
+		.reload = reload_state(control->reload),
 	};
 }
 
 static void close_all(struct control *control)
 {
+	reload_stop(control->reload);
 	entrances_free(control->entrances);
 	admin_close(control->admin);
+	admin_close(control->admin_next);
+	admin_close(control->admin_last);
 	timer_free(control->grace);
+	timer_free(control->close_admin);
 	for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)
 		signal_watch_free(control->signals[i]);
-	for (uint16_t w = 0; w < control->n_workers; w++)
-		if (control->workers[w] != NULL) {
-			worker_stop(control->workers[w]);
-			control->workers[w] = NULL;
-		}
-	mailbox_free(control->mailbox);
-	mailbox_free(control->censuses);
+	crew_stop(control->crew);
 }
 
 static void fini(struct control *control)
 {
-	for (uint16_t w = 0; w <= control->n_workers; w++)
-		stats_free(control->stats[w]);
-	for (uint16_t p = 0; p < control->topology->n_pools; p++)
-		free(control->doors[p].opened);
-	free(control->doors);
-	scripts_free(control->scripts);
-	writes_free(control->writes);
-	herd_marks_free(control->marks);
-	free(control->stats);
-	free(control->workers);
+	crew_free(control->crew);
+	registry_free(control->registry);
+	reload_free(control->reload);
+	free(control->admin_listen);
 	loop_free(control->loop);
-	topology_unref(control->topology);
+	chunk_pool_fini(&control->chunks);
 }
 
-int control_run(const struct config *config, struct error *error)
+int control_run(struct config *config, const char *path, struct error *error)
 {
-	struct control control = {.config = config};
+	struct control control = {0};
 	int result = -1;
 
-	control.topology =
-		topology_build(config->pools, config->n_pools, (uint64_t)time(NULL), error);
-	if (control.topology == NULL)
-		return -1;
-	control.n_workers = config->workers > 0 ? (uint16_t)config->workers : available_cores();
-	init(&control);
-	if (open_entrances(&control, error) == 0 && open_admin(&control, error) == 0) {
-		start_workers(&control);
-		log_write(LOG_LEVEL_INFO, "serving with %u worker%s", (unsigned)control.n_workers,
-			  control.n_workers == 1 ? "" : "s");
+	init(&control, config, path);
+	if (reload_begin(control.reload, config, error) == 0) {
+		log_write(LOG_LEVEL_INFO, "serving with %u worker%s",
+			  (unsigned)control.view.n_workers,
+			  control.view.n_workers == 1 ? "" : "s");
 		loop_run(control.loop);
 		result = 0;
 	}

@@ -10,10 +10,11 @@
 #include "control/config.h"
 
 /*
- * Serve `config` until TERM or INT has been obeyed: the first drains (no new connections, what is
- * under way is finished, at most shutdown_grace), a second leaves at once. 0, or -1 with `error`
+ * Serve `config`, which it takes over, until TERM or INT has been obeyed: the first drains (no new
+ * connections, what is under way is finished, at most shutdown_grace), a second leaves at once. HUP and
+ * changes of the file at `path` (NULL: there is none) have it read again. 0, or -1 with `error`
  * where it could not begin: an address is taken, a pool cannot be built.
  */
-NODISCARD int control_run(const struct config *config, struct error *error);
+NODISCARD int control_run(struct config *config, const char *path, struct error *error);
 
 #endif

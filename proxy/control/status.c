@@ -122,26 +122,67 @@ static json_t *pool_object(const struct view *view, const struct pool *pool)
 			 commands_array(view, pool));
 }
 
-void status_render(const struct view *view, struct text *out)
+/* A line each. */
+static json_t *lines_of(const struct text *text)
 {
-	json_t *pools = json_array();
+	json_t *lines = json_array();
+	const char *line = text->len > 0 ? text->p : "";
 
-	for (uint16_t i = 0; i < view->topology->n_pools; i++)
-		json_array_append_new(pools, pool_object(view, &view->topology->pools[i]));
-	json_t *root = json_pack("{ss sI sI sI sb sb so}", "version", SLIPRING_VERSION, "pid",
-				 (json_int_t)getpid(), "uptime_seconds",
-				 (json_int_t)(time(NULL) - view->started), "workers",
-				 (json_int_t)view->n_workers, "ready", view_is_ready(view, NULL),
-				 "draining", view->draining, "pools", pools);
+	while (*line != '\0') {
+		size_t len = strcspn(line, "\n");
+		char *copy = alloc_copy(line, len);
+
+		json_array_append_new(lines, string_of(copy));
+		free(copy);
+		line += len + (line[len] == '\n');
+	}
+	return lines;
+}
+
+/* jansson gives NULL for no memory alone, as all that goes in is well-formed. */
+static void dump(json_t *root, struct text *out)
+{
 	char *json = json_dumps(root, JSON_REAL_PRECISION(6));
 
-	/* jansson gives NULL for no memory alone, as all that goes in is well-formed. */
 	if (json == NULL)
 		abort();
 	text_puts(out, json);
 	text_puts(out, "\n");
 	free(json);
 	json_decref(root);
+}
+
+void status_result(const struct text *errors, struct text *out)
+{
+	dump(json_pack("{sb so}", "done", errors->len == 0, "errors", lines_of(errors)), out);
+}
+
+/* How the configuration came to be what it is. */
+static json_t *reload_object(const struct reload_state *state)
+{
+	if (state == NULL)
+		return json_null();
+	return json_pack("{so sI sI sI so}", "file",
+			 state->file != NULL ? string_of(state->file) : json_null(), "reloads",
+			 (json_int_t)state->n, "failed", (json_int_t)state->failed, "changed_at",
+			 (json_int_t)state->at, "errors", lines_of(&state->errors));
+}
+
+void status_render(const struct view *view, struct text *out)
+{
+	json_t *pools = json_array();
+
+	for (uint16_t i = 0; i < view->topology->n_pools; i++)
+		json_array_append_new(pools, pool_object(view, &view->topology->pools[i]));
+	json_t *root = json_pack("{ss sI sI sI sb sb sI so so}", "version", SLIPRING_VERSION, "pid",
+				 (json_int_t)getpid(), "uptime_seconds",
+				 (json_int_t)(time(NULL) - view->started), "workers",
+				 (json_int_t)view->n_workers, "ready", view_is_ready(view, NULL),
+				 "draining", view->draining, "topology",
+			 (json_int_t)view->topology->version, "configuration",
+			 reload_object(view->reload), "pools", pools);
+
+	dump(root, out);
 }
 
 static int read_endpoint(json_t *json, const char *shard, struct status_endpoint *out,

@@ -18,6 +18,9 @@
 /* Append the status as one JSON object and a line end. */
 void status_render(const struct view *view, struct text *out);
 
+/* Append what came of something that was asked for: done, or its errors, which are a line each. */
+void status_result(const struct text *errors, struct text *out);
+
 /* What a reader needs of such an object; all strings are the status's own. */
 struct status_endpoint {
 	const char *shard, *role; /* "primary" or "replica" */

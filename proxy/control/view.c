@@ -67,7 +67,7 @@ bool view_is_ready(const struct view *view, struct text *why)
 
 	if (view->draining) {
 		if (why != NULL)
-			text_puts(why, "draining: the proxy is about to leave\n");
+			text_puts(why, "draining: no client is accepted any more\n");
 		return false;
 	}
 	for (uint16_t i = 0; i < view->topology->n_pools; i++) {

@@ -1,6 +1,6 @@
 /*
  * view.h - what a running proxy knows of itself, for metrics and status: borrowed pointers.
- * Layer: control. Includes: core/replicas, core/stats, route/topology.
+ * Layer: control. Includes: reload, core/replicas, core/stats, route/topology.
  */
 #ifndef CONTROL_VIEW_H
 #define CONTROL_VIEW_H
@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "control/reload.h"
 #include "core/replicas.h"
 #include "core/stats.h"
 #include "route/topology.h"
@@ -21,6 +22,8 @@ struct view {
 	const struct stats *own; /* what the control thread counts itself; NULL: nothing */
 	time_t started;
 	bool draining;
+	bool leaving; /* and the process ends once it is drained */
+	const struct reload_state *reload; /* NULL: the settings never change */
 };
 
 /*

@@ -24,6 +24,7 @@ static const char *const fault_texts[] = {
 	[FAULT_RESET] = "%s reset the connection",
 	[FAULT_REQUEST_TIMEOUT] = "%s did not answer in time",
 	[FAULT_STALLED] = "%s did not answer a probe in time",
+	[FAULT_UNRESOLVED] = "%s: its name is not resolved",
 };
 
 const char *connset_fault_text(int fault, const struct endpoint *endpoint,

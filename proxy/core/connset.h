@@ -48,7 +48,8 @@ enum connset_fault {
 	FAULT_CLOSED,	       /* closed by the server */
 	FAULT_RESET,	       /* reset by the server, or on the way to it */
 	FAULT_REQUEST_TIMEOUT, /* a request was not answered in time */
-	FAULT_STALLED	       /* a probe was not answered in time */
+	FAULT_STALLED,	       /* a probe was not answered in time */
+	FAULT_UNRESOLVED       /* its name stands for nothing that is known */
 };
 
 /* Make the connections of the usual kind to `endpoint` and begin to connect. */

@@ -43,9 +43,17 @@ static void begin(struct feed *feed)
 	struct engine *engine = feed->engine;
 	struct chain hello = {0};
 
+	if (feed->endpoint->is_unresolved) {
+		feed->failures++;
+		feed->fault = FAULT_UNRESOLVED;
+		feed->state = FEED_WAITING;
+		timer_start(feed->timer, reconnect_backoff_ms(engine, feed->failures));
+		return;
+	}
 	feed->state = FEED_CONNECTING;
-	feed->stream = stream_connect(engine->loop, address->host, address->port, feed->attempts++,
-				      &stream_events, feed);
+	feed->stream = stream_connect(engine->loop, endpoint_host(feed->endpoint, feed->attempts),
+				      address->port, feed->attempts, &stream_events, feed);
+	feed->attempts++;
 	feed->questions = handshake_write(engine, feed->pool, kind, &hello);
 	stream_write(feed->stream, &hello);
 	timer_start(feed->timer, feed->pool->settings.connect_ms);

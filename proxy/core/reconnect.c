@@ -29,6 +29,19 @@ void reconnect_set_state(struct upstream *up, enum upstream_state state)
 		atomic_store_explicit(&up->stats->state, shown[state], memory_order_relaxed);
 }
 
+static void note_fault(struct upstream *up, int fault)
+{
+	atomic_store_explicit(&up->stats->last_error, fault, memory_order_relaxed);
+}
+
+/* Once it stands for something it is another endpoint, with other connections. */
+static void wait_for_name(struct upstream *up)
+{
+	up->failures = 1;
+	note_fault(up, FAULT_UNRESOLVED);
+	reconnect_set_state(up, UPSTREAM_WAITING);
+}
+
 static void hello_done(struct call *call, enum call_result result);
 
 void reconnect_begin(struct upstream *up)
@@ -36,9 +49,14 @@ void reconnect_begin(struct upstream *up)
 	const struct address *address = &up->endpoint->address;
 	struct engine *engine = up->engine;
 
+	if (unlikely(up->endpoint->is_unresolved)) {
+		wait_for_name(up);
+		return;
+	}
 	reconnect_set_state(up, UPSTREAM_CONNECTING);
-	up->stream = stream_connect(engine->loop, address->host, address->port, up->attempts++,
-				    &upstream_stream_events, up);
+	up->stream = stream_connect(engine->loop, endpoint_host(up->endpoint, up->attempts),
+				    address->port, up->attempts, &upstream_stream_events, up);
+	up->attempts++;
 	call_init(&up->hello, NULL, true);
 	up->hello.done = hello_done;
 	up->hello.skip = handshake_write(engine, up->pool, up->set->kind, &up->hello.bytes) - 1;
@@ -56,11 +74,6 @@ uint64_t reconnect_backoff_ms(struct engine *engine, uint32_t failures)
 	if (wait > BACKOFF_LAST_MS)
 		wait = BACKOFF_LAST_MS;
 	return wait / 2 + rng_below(&engine->rng, wait / 2 + 1);
-}
-
-static void note_fault(struct upstream *up, int fault)
-{
-	atomic_store_explicit(&up->stats->last_error, fault, memory_order_relaxed);
 }
 
 /* A leased connection is not made again: whoever holds it decides what then. */

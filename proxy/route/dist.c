@@ -13,7 +13,6 @@
 #include "route/share.h"
 
 #define MEMCACHED_PORT 11211
-#define SAMPLE_KEYS    ((size_t)1 << 20)
 #define SAMPLE_SEED    1
 
 /* How a key's hash becomes a node. */
@@ -292,32 +291,34 @@ static bool is_mapped(const struct dist *dist)
 	return dist->n == 1 || dist->method == RING || dist->method == SLOTS;
 }
 
-static void count_sample(const struct dist *from, const struct dist *to, double *share)
+static void count_sample(const struct dist *from, const struct dist *to, uint32_t n_keys,
+			 double *share)
 {
 	struct digest *digest = digest_new();
 	struct rng rng;
 
 	rng_init(&rng, SAMPLE_SEED);
 	memset(share, 0, from->n * to->n * sizeof(*share));
-	for (size_t i = 0; i < SAMPLE_KEYS; i++) {
+	for (uint32_t i = 0; i < n_keys; i++) {
 		uint64_t random = rng_next(&rng);
 		struct span key = span_make((const char *)&random, sizeof(random));
 		size_t a = dist_lookup(from, key, digest, &rng);
 		size_t b = dist_lookup(to, key, digest, &rng);
 
-		share[a * to->n + b] += 1.0 / (double)SAMPLE_KEYS;
+		share[a * to->n + b] += 1.0 / (double)n_keys;
 	}
 	digest_free(digest);
 }
 
-void dist_shares(const struct dist *from, const struct dist *to, double *share, bool *exact)
+void dist_shares(const struct dist *from, const struct dist *to, uint32_t n_keys, double *share,
+		 bool *exact)
 {
 	/* One node owns all hashes, in whatever ring: which is built for it as for any other. */
 	bool alike = from->hash == to->hash || from->n == 1 || to->n == 1;
 
 	*exact = alike && is_mapped(from) && is_mapped(to);
 	if (!*exact) {
-		count_sample(from, to, share);
+		count_sample(from, to, n_keys, share);
 		return;
 	}
 

@@ -78,9 +78,11 @@ size_t dist_points(const struct dist *dist, size_t i);
 /*
  * The share of the key space that goes from each node of `from` to each of `to`: share[i * m + j],
  * n and m the node counts, adding up to 1. Exact where both hash keys alike to 32 bits
- * (rings and modula); else counted over a fixed sample of 2^20 keys, and *exact is false.
+ * (rings and modula); else counted over a fixed sample of n_keys keys, and *exact is false.
  */
-void dist_shares(const struct dist *from, const struct dist *to, double *share, bool *exact);
+#define DIST_SAMPLE (1U << 20) /* keys: takes a second or more */
+void dist_shares(const struct dist *from, const struct dist *to, uint32_t n_keys, double *share,
+		 bool *exact);
 
 size_t dist_nodes(const struct dist *dist);
 

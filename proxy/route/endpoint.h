@@ -34,6 +34,8 @@ void address_format(const struct address *address, char *out);
 /* Is it an IPv4 or IPv6 address, and so no name? */
 bool address_host_is_ip(const char *host);
 
+#define ENDPOINT_IP_MAX 46 /* bytes of an address as text, with its NUL */
+
 struct pool;
 struct shard;
 
@@ -45,7 +47,19 @@ struct endpoint {
 	bool is_near; /* a replica in the zone of the proxy */
 	struct address address;
 	char text[ADDRESS_TEXT_MAX]; /* address_format's */
+	/* Of a host that is a name: what it stands for, tried in this order; none: the host is
+	 * connected to as it is written. */
+	char (*ips)[ENDPOINT_IP_MAX];
+	uint16_t n_ips;
+	bool is_unresolved; /* it is a name that stands for nothing yet: there is no connecting */
 };
+
+/* What to connect to at the attempt'th time. */
+static inline const char *endpoint_host(const struct endpoint *endpoint, uint32_t attempt)
+{
+	return endpoint->n_ips > 0 ? endpoint->ips[attempt % endpoint->n_ips]
+				   : endpoint->address.host;
+}
 
 /* What it is to its shard, as metrics and status say it: "primary" or "replica". */
 static inline const char *endpoint_role(const struct endpoint *endpoint)

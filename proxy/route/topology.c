@@ -1,6 +1,7 @@
 #include "route/topology.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "route/hash_tag.h"
@@ -269,6 +270,8 @@ static void topology_free(struct topology *topology)
 		dist_free(pool->dist);
 		free(pool->cluster.payload);
 	}
+	for (size_t i = 0; i < topology->n_endpoints; i++)
+		free(topology->endpoints[i].ips);
 	free(topology->pools);
 	free(topology->endpoints);
 	free(topology->by_id);
@@ -311,6 +314,15 @@ struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_
 	return topology;
 }
 
+void endpoint_resolve(struct endpoint *endpoint, const char *const *ips, size_t n)
+{
+	endpoint->n_ips = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+	endpoint->is_unresolved = n == 0;
+	endpoint->ips = alloc_zeroed(endpoint->n_ips, sizeof(*endpoint->ips));
+	for (uint16_t i = 0; i < endpoint->n_ips; i++)
+		snprintf(endpoint->ips[i], ENDPOINT_IP_MAX, "%s", ips[i]);
+}
+
 void topology_index(struct topology *topology)
 {
 	topology->n_ids = 0;
@@ -327,6 +339,11 @@ struct topology *topology_ref(struct topology *topology)
 {
 	atomic_fetch_add_explicit(&topology->refs, 1, memory_order_relaxed);
 	return topology;
+}
+
+uint32_t topology_refs(const struct topology *topology)
+{
+	return atomic_load_explicit(&topology->refs, memory_order_acquire);
 }
 
 void topology_unref(struct topology *topology)

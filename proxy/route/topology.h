@@ -95,6 +95,13 @@ NODISCARD struct topology *topology_build(const struct pool_spec *specs, size_t 
 struct topology *topology_ref(struct topology *topology);
 void topology_unref(struct topology *topology);
 
+/* How many references there are now. */
+uint32_t topology_refs(const struct topology *topology);
+
+/* Before anybody uses it: the endpoint's host stands for these IPs, of which a copy is made; n 0: for
+ * none that is known. */
+void endpoint_resolve(struct endpoint *endpoint, const char *const *ips, size_t n);
+
 /* Fill in by_id again, after the endpoints have got other ids. */
 void topology_index(struct topology *topology);
 

@@ -25,8 +25,9 @@ EVERYWHERE = {"core/limits.h"}
 LIBRARIES = [
     (r"uv\.h$|uv/", r"^io/", 99),
     (r"openssl/", r"^base/digest\.c$", 1),
+    (r"ares\.h$", r"^io/(resolver|dns_channel)\.c$", 2),
     (r"xxhash\.h$", r"^route/", 2),
-    (r"uthash\.h$", r"^(core|plan)/", 2),
+    (r"uthash\.h$", r"^(core|plan|control)/", 3),
     (r"yaml\.h$", r"^control/.*\.c$", 1),
     (r"microhttpd\.h$", r"^control/.*\.c$", 1),
     (r"jansson\.h$", r"^control/.*\.c$", 1),

@@ -257,7 +257,7 @@ static const struct {
 	{POOL TAIL "workers:\n", "f:6:9: workers: it is empty; expected a number"},
 	{POOL TAIL "log.level: info\n", "f:6:1: log.level: unknown key; expected one of workers"},
 	{POOL TAIL "tls: {}\n", "f:6:1: tls: unknown key; expected one of workers, admin"},
-	{POOL TAIL "dns: {}\n", "f:6:1: dns: unknown key"},
+	{POOL TAIL "dns: {}\n", "f:6:6: dns: no keys; expected some of min_ttl, max_ttl, servers"},
 	{MC "    failover: {mode: gutter}\n" TAIL, "f:5:16: pools.p.failover.mode: unknown key"},
 	{MC "    failover: miss\n" TAIL, "f:5:15: pools.p.failover: it is a text; expected a map"},
 	{MC "    failover: {on_down: mis}\n" TAIL,

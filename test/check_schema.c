@@ -33,6 +33,9 @@ START_TEST(defaults_of_the_file)
 	ck_assert_int_eq(any.config.log_json, 0);
 	ck_assert_uint_eq(any.config.shutdown_grace_ms, 10000);
 	ck_assert_uint_eq(any.config.memory, 1U << 30);
+	ck_assert_uint_eq(any.config.dns_servers.n, 0);
+	ck_assert_uint_eq(any.config.dns_min_ttl_ms, 1000);
+	ck_assert_uint_eq(any.config.dns_max_ttl_ms, 300000);
 	schema_release(SCOPE_FILE, &any);
 }
 END_TEST
@@ -358,7 +361,7 @@ START_TEST(lists_the_children_once_each)
 	struct text out = {0};
 
 	schema_children(SCOPE_FILE, "", &out);
-	ck_assert_str_eq(out.p, "workers, admin, log, shutdown_grace, memory, pools");
+	ck_assert_str_eq(out.p, "workers, admin, log, shutdown_grace, memory, dns, pools");
 	text_reset(&out);
 	schema_children(SCOPE_POOL, "timeouts.", &out);
 	ck_assert_str_eq(out.p, "connect, request, idle");

@@ -21,7 +21,9 @@ struct config {
 	int log_level;	    /* enum log_level */
 	int log_json;	    /* bool: text or json */
 	uint32_t shutdown_grace_ms;
-	uint64_t memory; /* bytes of buffers, all workers together */
+	uint64_t memory;		/* bytes of buffers, all workers together */
+	struct string_list dns_servers; /* none: /etc/resolv.conf's */
+	uint32_t dns_min_ttl_ms, dns_max_ttl_ms;
 	struct pool_spec *pools;
 	size_t n_pools;
 	uint8_t fingerprint[DIGEST_MD5_LEN]; /* of the file's bytes and the secrets it names */

@@ -330,6 +330,29 @@ static void check_pool(const struct checker *checker, const struct pool_spec *po
 		check_ring(checker, pool);
 }
 
+static void check_dns(const struct checker *checker)
+{
+	const struct config *config = checker->config;
+	const struct string_list *servers = &config->dns_servers;
+	const void *min = &config->dns_min_ttl_ms, *max = &config->dns_max_ttl_ms;
+	char shown[VALUE_TEXT_MAX];
+
+	if (config->dns_min_ttl_ms > config->dns_max_ttl_ms) {
+		bool has_min = field_map_find(checker->fields, min) != NULL;
+
+		checker_error(checker, has_min ? min : max,
+			      has_min ? "more than 'dns.max_ttl', %s; expected less"
+				      : "less than 'dns.min_ttl', %s; expected more",
+			      value_format_duration(has_min ? config->dns_max_ttl_ms
+							    : config->dns_min_ttl_ms,
+						    shown));
+	}
+	struct named *v = alloc_zeroed(servers->n, sizeof(v[0]));
+	for (size_t i = 0; i < servers->n; i++)
+		v[i] = (struct named){alloc_string(servers->v[i]), servers->v[i], i};
+	(void)checker_differ(checker, v, servers->n, "give each once");
+}
+
 void config_check(const struct config *config, const struct field_map *fields, const char *path,
 		  struct findings *findings)
 {
@@ -337,6 +360,7 @@ void config_check(const struct config *config, const struct field_map *fields, c
 	size_t endpoints = 0;
 
 	check_listens(&checker);
+	check_dns(&checker);
 	for (size_t i = 0; i < config->n_pools; i++) {
 		check_pool(&checker, &config->pools[i]);
 		for (size_t j = 0; j < config->pools[i].n_shards; j++)

@@ -194,7 +194,7 @@ static void read_setting(struct reader *reader, const struct tree_node *node,
 {
 	bool gathers = setting->type == SETTING_POOLS || setting->type == SETTING_LIST ||
 		       setting->type == SETTING_ADDRESSES || setting->type == SETTING_HOSTS ||
-		       setting->type == SETTING_TEXTS;
+		       setting->type == SETTING_SERVERS || setting->type == SETTING_TEXTS;
 
 	if (gathers && node->key != NULL && tree_get(node->parent, node->key) != node)
 		return;
@@ -208,6 +208,7 @@ static void read_setting(struct reader *reader, const struct tree_node *node,
 		break;
 	case SETTING_ADDRESSES:
 	case SETTING_HOSTS:
+	case SETTING_SERVERS:
 	case SETTING_TEXTS:
 		read_texts(reader, node, setting, base);
 		break;

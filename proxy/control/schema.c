@@ -170,6 +170,7 @@ static void release_field(const struct setting *setting, void *base)
 		break;
 	case SETTING_ADDRESSES:
 	case SETTING_HOSTS:
+	case SETTING_SERVERS:
 	case SETTING_TEXTS:
 		release_texts(field);
 		break;

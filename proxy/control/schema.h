@@ -44,6 +44,7 @@ enum setting_type {
 	SETTING_HOST,	   /* char *, owned; HOST:PORT */
 	SETTING_ADDRESSES, /* struct string_list, owned: one address or a list */
 	SETTING_HOSTS,	   /* struct string_list, owned: one HOST:PORT or a list; `zero`: none */
+	SETTING_SERVERS,   /* struct string_list, owned: one IP or IP:PORT of DNS, or a list */
 	SETTING_TEXTS,	   /* struct string_list, owned: one text or a list */
 	SETTING_KEYS,	   /* int[3]: first, last and step of a command's keys */
 	SETTING_LIST,	   /* a pointer to structs, owned: a list of maps */
@@ -103,7 +104,7 @@ const char *schema_prefix(enum setting_scope scope);
 void schema_defaults(enum setting_scope scope, void *base);
 
 /*
- * Read `text` as the row's type to its field in *base; of SETTING_ADDRESSES, _HOSTS and _TEXTS it
+ * Read `text` as the row's type to its field in *base; of SETTING_ADDRESSES, _HOSTS, _SERVERS and _TEXTS it
  * is one more item; of SETTING_KEYS all three numbers with blanks or commas between. 0, or -1 with "what is wrong; what is expected" in `error` and the field untouched.
  */
 NODISCARD int schema_parse(const struct setting *setting, const char *text, void *base,

@@ -157,6 +157,18 @@ static const struct setting settings[] = {
 	 .help = "Bytes of buffers for all workers together. When they are used up, the client "
 		 "that "
 		 "holds most of them is closed; if that does not help, requests are refused."},
+	{OF_FILE(dns_min_ttl_ms), .path = "dns.min_ttl", .type = SETTING_DURATION, .min = 10,
+	 .max = HOUR_MS, .standard = "1s",
+	 .help = "A name is not asked for again earlier, whatever time to live its answer had, "
+		 "unless one of its addresses fails."},
+	{OF_FILE(dns_max_ttl_ms), .path = "dns.max_ttl", .type = SETTING_DURATION, .min = 10,
+	 .max = 24 * HOUR_MS, .standard = "5m",
+	 .help = "A name is asked for again by then, however long its answer said that it would "
+		 "live."},
+	{OF_FILE(dns_servers), .path = "dns.servers", .type = SETTING_SERVERS,
+	 .example = "10.0.0.2:53",
+	 .help = "The servers that names are asked of, in this order. Without it, those of "
+		 "/etc/resolv.conf. /etc/hosts is looked at before."},
 	{OF_FILE(pools), .path = "pools", .type = SETTING_POOLS, .is_required = true,
 	 .help = "The pools by their names, of letters, digits, '_', '-' and '.'. A pool is a set "
 		 "of shards and the addresses that it is served at."},

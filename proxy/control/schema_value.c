@@ -92,6 +92,10 @@ void schema_expects(const struct setting *setting, struct text *out)
 			    setting->zero != NULL ? setting->zero : "",
 			    setting->zero != NULL ? ", " : "");
 		break;
+	case SETTING_SERVERS:
+		text_puts(out,
+			  "IP, IP:PORT or [IPV6]:PORT, or a list of them; port 53 without one");
+		break;
 	case SETTING_TEXTS:
 		text_printf(out, "a text of %llu to %llu bytes, or a list of them",
 			    (unsigned long long)setting->min, (unsigned long long)setting->max);
@@ -213,6 +217,21 @@ static int parse_host(const struct setting *setting, const char *text, char **fi
 	return 0;
 }
 
+/* Who answers names cannot have one itself. */
+static int parse_server(const struct setting *setting, const char *text, char **field,
+			struct error *error)
+{
+	struct address address;
+	bool is_ip = address_host_is_ip(text);
+
+	if (!is_ip && (address_parse(text, 53, &address, error) != 0 || address.is_unix ||
+		       !address_host_is_ip(address.host) ||
+		       (text[0] == '[') != (strchr(address.host, ':') != NULL)))
+		return refuse(setting, text, NULL, error);
+	*field = alloc_string(text);
+	return 0;
+}
+
 /* One more address or text of a list. */
 static int add_item(const struct setting *setting, const char *text, struct string_list *list,
 		    struct error *error)
@@ -224,6 +243,8 @@ static int add_item(const struct setting *setting, const char *text, struct stri
 		result = parse_address(text, &copy, error);
 	else if (setting->type == SETTING_HOSTS)
 		result = parse_host(setting, text, &copy, error);
+	else if (setting->type == SETTING_SERVERS)
+		result = parse_server(setting, text, &copy, error);
 	else
 		result = parse_text(setting, text, &copy, error);
 	if (result != 0)
@@ -290,6 +311,7 @@ int schema_parse(const struct setting *setting, const char *text, void *base, st
 			return 0;
 		return add_item(setting, text, field, error);
 	case SETTING_ADDRESSES:
+	case SETTING_SERVERS:
 	case SETTING_TEXTS:
 		return add_item(setting, text, field, error);
 	case SETTING_KEYS:

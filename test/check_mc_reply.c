@@ -228,6 +228,19 @@ START_TEST(nothing_is_no_reply)
 }
 END_TEST
 
+/* Only who asks 'config get' takes its answer for one. */
+START_TEST(config_is_a_value_where_it_was_asked_for)
+{
+	struct span in = span_of("CONFIG cluster 0 4\r\nEND\n\r\nEND\r\nEND\r\n");
+	struct frame asked = {.is_config = true}, other = {0};
+	size_t took;
+
+	ck_assert_int_eq(mc_reply_scan(&asked, in, &took), FRAME_DONE);
+	ck_assert_uint_eq(took, in.len - 5);
+	ck_assert_int_eq(mc_reply_scan(&other, in, &took), FRAME_BAD);
+}
+END_TEST
+
 Suite *mc_reply_suite(void)
 {
 	Suite *suite = suite_create("mc_reply");
@@ -241,6 +254,7 @@ Suite *mc_reply_suite(void)
 	tcase_add_test(tc, nothing_is_no_reply);
 	tcase_add_loop_test(tc, what_may_be_quiet_ends_with_the_barrier, 0, ARRAY_LEN(barred));
 	tcase_add_test(tc, nothing_but_the_barrier_follows_one_reply);
+	tcase_add_test(tc, config_is_a_value_where_it_was_asked_for);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

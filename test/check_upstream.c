@@ -33,7 +33,7 @@ static void begin_memcached(void)
 
 static void ask(struct probe *probe, const char *bytes, bool reads)
 {
-	probe_ask(probe, &dp, bytes, reads);
+	probe_begin(probe, &dp, bytes, reads);
 }
 
 static void ask_all(struct probe *probes, size_t n)

@@ -31,6 +31,11 @@ struct loop *loop_new(struct chunk_pool *pool)
 	return loop;
 }
 
+struct chunk_pool *loop_chunks(struct loop *loop)
+{
+	return loop->pool;
+}
+
 uint64_t loop_now_us(struct loop *loop)
 {
 	return loop->now_us;

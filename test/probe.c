@@ -40,7 +40,7 @@ void probe_send(struct probe *probe, uint64_t client_id)
 	connset_send(&probe->dp->engine, client_id, &probe->call);
 }
 
-void probe_ask(struct probe *probe, struct data_path *dp, const char *bytes, bool reads)
+void probe_begin(struct probe *probe, struct data_path *dp, const char *bytes, bool reads)
 {
 	probe_init(probe, dp, NULL, span_of(bytes), reads);
 	probe_send(probe, 1);

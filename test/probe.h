@@ -25,6 +25,6 @@ void probe_init(struct probe *probe, struct data_path *dp, struct chunk *chunk, 
 void probe_send(struct probe *probe, uint64_t client_id);
 
 /* Both. */
-void probe_ask(struct probe *probe, struct data_path *dp, const char *bytes, bool reads);
+void probe_begin(struct probe *probe, struct data_path *dp, const char *bytes, bool reads);
 
 #endif

@@ -7,14 +7,14 @@
 #include "proto/resp_write.h"
 
 /* A command of words that end in NULL. */
-static void write_words(struct engine *engine, struct chain *bytes, const char *const *words)
+static void write_words(struct chunk_pool *chunks, struct chain *bytes, const char *const *words)
 {
 	struct span spans[5];
 	size_t n = 0;
 
 	for (; words[n] != NULL; n++)
 		spans[n] = span_of(words[n]);
-	resp_write_command(&engine->chunks, bytes, spans, n);
+	resp_write_command(chunks, bytes, spans, n);
 }
 
 static const char *or_default(const char *user)
@@ -22,30 +22,30 @@ static const char *or_default(const char *user)
 	return user == NULL ? "default" : user;
 }
 
-static uint32_t write_auth(struct engine *engine, const struct pool *pool, struct conn_kind kind,
+static uint32_t write_auth(struct chunk_pool *chunks, const struct handshake_login *login,
 			   struct chain *bytes)
 {
-	const char *user = pool->node_user, *password = pool->node_password;
+	const char *user = login->user, *password = login->password;
 
-	if (kind.resp == 3 && password != NULL)
-		write_words(engine, bytes,
+	if (login->kind.resp == 3 && password != NULL)
+		write_words(chunks, bytes,
 			    (const char *[]){"HELLO", "3", "AUTH", or_default(user), password,
 					     NULL});
-	else if (kind.resp == 3)
-		write_words(engine, bytes, (const char *[]){"HELLO", "3", NULL});
+	else if (login->kind.resp == 3)
+		write_words(chunks, bytes, (const char *[]){"HELLO", "3", NULL});
 	else if (password != NULL && user != NULL)
-		write_words(engine, bytes, (const char *[]){"AUTH", user, password, NULL});
+		write_words(chunks, bytes, (const char *[]){"AUTH", user, password, NULL});
 	else if (password != NULL)
-		write_words(engine, bytes, (const char *[]){"AUTH", password, NULL});
-	return kind.resp == 3 || password != NULL;
+		write_words(chunks, bytes, (const char *[]){"AUTH", password, NULL});
+	return login->kind.resp == 3 || password != NULL;
 }
 
 /* Parts of a command, one behind the other. */
-static void write_parts(struct engine *engine, struct chain *bytes, const struct span *parts,
+static void write_parts(struct chunk_pool *chunks, struct chain *bytes, const struct span *parts,
 			size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		chain_copy(&engine->chunks, bytes, parts[i]);
+		chain_copy(chunks, bytes, parts[i]);
 }
 
 /*
@@ -53,32 +53,34 @@ static void write_parts(struct engine *engine, struct chain *bytes, const struct
  * it: what has expired already, and under a name that nobody else uses, so that the password cannot
  * be read there.
  */
-static uint32_t write_mc_login(struct engine *engine, const struct pool *pool, struct chain *bytes)
+static uint32_t write_mc_login(struct chunk_pool *chunks, const struct handshake_login *login,
+			       struct chain *bytes)
 {
 	char line[64];
 
-	if (pool->node_password == NULL)
+	if (login->password == NULL)
 		return 0;
-	struct span user = span_of(or_default(pool->node_user));
-	struct span password = span_of(pool->node_password);
+	struct span user = span_of(or_default(login->user));
+	struct span password = span_of(login->password);
 	int n = snprintf(line, sizeof(line), "set slipring-login 0 -1 %zu\r\n",
 			 user.len + 1 + password.len);
 	const struct span parts[] = {span_make(line, (size_t)n), user, span_of(" "), password,
 				     span_of("\r\n")};
-	write_parts(engine, bytes, parts, ARRAY_LEN(parts));
+	write_parts(chunks, bytes, parts, ARRAY_LEN(parts));
 	return 1;
 }
 
 /* The whole login in one step; before the user's name and the password stands a zero byte each. */
-static uint32_t write_sasl(struct engine *engine, const struct pool *pool, struct chain *bytes)
+static uint32_t write_sasl(struct chunk_pool *chunks, const struct handshake_login *login,
+			   struct chain *bytes)
 {
 	char start[MCB_HEADER];
 
-	if (pool->node_password == NULL)
+	if (login->password == NULL)
 		return 0;
 	struct span mechanism = span_of("PLAIN"), zero = span_make("", 1);
-	struct span user = span_of(or_default(pool->node_user));
-	struct span password = span_of(pool->node_password);
+	struct span user = span_of(or_default(login->user));
+	struct span password = span_of(login->password);
 	const struct mcb_header header = {
 		.magic = MCB_REQUEST,
 		.opcode = MCB_SASL_AUTH,
@@ -89,25 +91,30 @@ static uint32_t write_sasl(struct engine *engine, const struct pool *pool, struc
 	const struct span parts[] = {
 		span_make(start, sizeof(start)), mechanism, zero, user, zero, password,
 	};
-	write_parts(engine, bytes, parts, ARRAY_LEN(parts));
+	write_parts(chunks, bytes, parts, ARRAY_LEN(parts));
 	return 1;
+}
+
+uint32_t handshake_write_login(struct chunk_pool *chunks, const struct handshake_login *login,
+			       struct chain *bytes)
+{
+	if (login->protocol == PROTOCOL_REDIS)
+		return write_auth(chunks, login, bytes);
+	return login->kind.binary ? write_sasl(chunks, login, bytes)
+				  : write_mc_login(chunks, login, bytes);
 }
 
 uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct conn_kind kind,
 			 struct chain *bytes)
 {
-	uint32_t replies = 1;
+	const struct handshake_login login = {pool->protocol, kind, pool->node_user,
+					      pool->node_password};
+	uint32_t replies = 1 + handshake_write_login(&engine->chunks, &login, bytes);
 	char db[16];
 
-	if (pool->protocol == PROTOCOL_REDIS)
-		replies += write_auth(engine, pool, kind, bytes);
-	else if (kind.binary)
-		replies += write_sasl(engine, pool, bytes);
-	else
-		replies += write_mc_login(engine, pool, bytes);
 	if (kind.db > 0) {
 		snprintf(db, sizeof(db), "%u", (unsigned)kind.db);
-		write_words(engine, bytes, (const char *[]){"SELECT", db, NULL});
+		write_words(&engine->chunks, bytes, (const char *[]){"SELECT", db, NULL});
 		replies++;
 	}
 	const struct codec *codec = kind.binary ? &codec_mc_binary : engine_codec(pool);

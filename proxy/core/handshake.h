@@ -8,6 +8,17 @@
 #include "base/chain.h"
 #include "core/engine.h"
 
+/* Who the proxy is on a connection of some kind. */
+struct handshake_login {
+	enum pool_protocol protocol;
+	struct conn_kind kind;
+	const char *user, *password; /* NULL: none */
+};
+
+/* Append what says it, and the RESP version; `bytes` get copies. Returns how many replies come. */
+uint32_t handshake_write_login(struct chunk_pool *chunks, const struct handshake_login *login,
+			       struct chain *bytes);
+
 /*
  * Append to `bytes` what makes a fresh connection one of that kind: who we are, the RESP version,
  * the database, and a question that only a node that can serve answers well. Returns how many

@@ -121,6 +121,11 @@ struct loop *loop_new(struct chunk_pool *pool)
 	return loop;
 }
 
+struct chunk_pool *loop_chunks(struct loop *loop)
+{
+	return loop->pool;
+}
+
 void loop_run(struct loop *loop)
 {
 	uv_run(&loop->uv, UV_RUN_DEFAULT);

@@ -26,6 +26,9 @@ struct deferred {
 /* A loop whose streams read into `pool` (NULL: it has no streams). Aborts with no memory. */
 NODISCARD struct loop *loop_new(struct chunk_pool *pool);
 
+/* The pool that its streams read into; what is written to them comes of it too. */
+struct chunk_pool *loop_chunks(struct loop *loop);
+
 /* Free it; every timer, stream and poll must have been closed, and their callbacks run. */
 void loop_free(struct loop *loop);
 

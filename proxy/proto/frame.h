@@ -19,7 +19,8 @@ struct frame {
 	uint8_t started;    /* private */
 	bool until_barrier; /* memcached: set at a reply's start: it ends with MN, which it may be
 			       all of */
-	const char *why;    /* FRAME_BAD: what was wrong */
+	bool is_config;	 /* memcached: set at a reply's start: CONFIG may stand where VALUE does */
+	const char *why; /* FRAME_BAD: what was wrong */
 };
 
 #endif

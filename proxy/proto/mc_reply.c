@@ -144,16 +144,30 @@ static enum frame_result take_first_line(struct frame *frame, struct span line)
 	return garbage(frame, "a line that begins no memcached reply");
 }
 
+/* Take the word off a line that a value follows. False if it is another line. */
+static bool skip_value_word(const struct frame *frame, struct span *line)
+{
+	struct span value = span_of("VALUE "), config = span_of("CONFIG ");
+
+	if (span_starts_with(*line, value))
+		*line = span_skip(*line, value.len);
+	else if (frame->is_config && span_starts_with(*line, config))
+		*line = span_skip(*line, config.len);
+	else
+		return false;
+	return true;
+}
+
 /* One whole line, its line end cut off. */
 static enum frame_result take_line(struct frame *frame, struct span line)
 {
-	struct span value = span_of("VALUE ");
+	struct span header = line;
 	uint64_t bytes;
 
 	if (span_equal_str(line, "END") && frame->owed < IN_LAST_VALUE && !frame->until_barrier)
 		return FRAME_DONE;
-	if (frame->owed <= IN_VALUES && span_starts_with(line, value)) {
-		if (!read_value_header(span_skip(line, value.len), &bytes))
+	if (frame->owed <= IN_VALUES && skip_value_word(frame, &header)) {
+		if (!read_value_header(header, &bytes))
 			return garbage(frame, "a bad VALUE line");
 		frame->owed = IN_VALUES;
 		frame->values++;

@@ -16,7 +16,7 @@
 /*
  * As resp_frame_scan, for memcached text and meta: one line, or VALUE blocks up to END, or STAT
  * (ITEM, ...) lines up to END, or VA with its value. With frame->until_barrier all of it and MN
- * behind, or MN alone. A header line is never cut by `took`. frame->values counts VALUE blocks,
+ * behind, or MN alone. With frame->is_config the blocks may begin with CONFIG, which answers 'config get'. A header line is never cut by `took`. frame->values counts VALUE blocks,
  * and what is as good: VA and HD.
  * A line that memcached would never begin a reply with is FRAME_BAD.
  */

@@ -3,11 +3,13 @@
  *
  * A source tells on_found only of lists that are whole and not empty, and only when they differ from the
  * last. What it cannot reach or understand it logs, keeps for discovery_trouble(), and asks again
- * later: the pool keeps what it has. The control thread's. Layer: control. Includes: found, route/spec.
+ * later: the pool keeps what it has. The control thread's. Layer: control. Includes: found,
+ * base/error, io/loop, route/spec.
  */
 #ifndef CONTROL_DISCOVERY_H
 #define CONTROL_DISCOVERY_H
 
+#include "base/error.h"
 #include "control/found.h"
 #include "io/loop.h"
 #include "route/spec.h"
@@ -36,6 +38,8 @@ const char *discovery_trouble(const struct discovery *discovery);
 
 void discovery_free(struct discovery *discovery); /* NULL is fine */
 
+/* ---- for the sources */
+
 /* One kind of source: a row of discovery.c's table. */
 struct discovery_ops {
 	const char *name; /* as in `discover:` */
@@ -43,5 +47,31 @@ struct discovery_ops {
 	void (*refresh)(struct discovery *discovery);
 	void (*free)(struct discovery *discovery);
 };
+
+extern const struct discovery_ops discovery_elasticache_ops, discovery_dns_ops, discovery_srv_ops,
+	discovery_sentinel_ops, discovery_cluster_ops;
+
+/* What each source's own struct begins with; the rest of it is private to discovery.c. */
+struct discovery {
+	const struct discovery_ops *ops;
+	struct loop *loop;
+	char *pool; /* its name, for the log */
+	void (*on_found)(void *arg, const struct found *found);
+	void *arg;
+	struct found last;    /* what on_found was told */
+	struct error trouble; /* of the last look */
+};
+
+/* The beginning and the end of a source's struct; _fini does not free it. */
+void discovery_init(struct discovery *discovery, const struct discovery_ops *ops,
+		    const struct discovery_setup *setup);
+void discovery_fini(struct discovery *discovery);
+
+/* A look came to this list, the caller's: on_found is told if it is not empty and differs from the
+ * last. Ends any trouble. */
+void discovery_tell(struct discovery *discovery, const struct found *found);
+
+/* A look came to nothing: keep why, and log it where it is new. */
+void discovery_fail(struct discovery *discovery, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -31,10 +31,14 @@ struct found {
 	size_t n;
 };
 
-/* An empty list that a source could not have meant is no answer: callers drop it before. */
+/* An empty list that a source could not have meant is no answer: callers drop it before. The shard
+ * stays where it is until the next one is added; texts are copied. */
 struct found_shard *found_add(struct found *found, const char *name, const char *primary);
 void found_add_replica(struct found_shard *shard, const char *address);
 void found_add_slots(struct found_shard *shard, uint16_t first, uint16_t last);
+
+/* Shards by name, then address; the replicas and slots of each likewise. */
+void found_sort(struct found *found);
 
 /* Do both say the same, whatever the order of their shards and replicas? The version is not looked at. */
 NODISCARD bool found_equal(const struct found *a, const struct found *b);

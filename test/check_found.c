@@ -114,6 +114,45 @@ START_TEST(any_change_is_one)
 }
 END_TEST
 
+START_TEST(tells_what_can_be_connected_to)
+{
+	static const struct {
+		const char *host;
+		uint64_t port;
+		const char *address; /* NULL: none */
+	} cases[] = {
+		{"10.0.0.1", 1, "10.0.0.1:1"},
+		{"::1", 65535, "[::1]:65535"},
+		{"a-b.c_d", 11211, "a-b.c_d:11211"},
+		{"123", 1, "123:1"},
+		{"", 1, NULL},
+		{"?", 1, NULL},
+		{"*", 1, NULL},
+		{"a", 0, NULL},
+		{"a", 65536, NULL},
+		{"a", UINT64_MAX, NULL},
+		{"unix:/x", 1, NULL},
+		{"unix:x", 1, NULL},
+		{"a:1", 1, NULL},
+		{"[::1]", 1, NULL},
+		{"a b", 1, NULL},
+	};
+	char out[ADDRESS_TEXT_MAX], host[ADDRESS_HOST_MAX + 2];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool is_told = found_address(span_of(cases[i].host), cases[i].port, out);
+
+		ck_assert_msg(is_told == (cases[i].address != NULL), "%s", cases[i].host);
+		if (is_told)
+			ck_assert_str_eq(out, cases[i].address);
+	}
+	ck_assert(!found_address(span_make("a\0b", 3), 1, out));
+	memset(host, 'a', sizeof(host));
+	ck_assert(found_address(span_make(host, ADDRESS_HOST_MAX), 1, out));
+	ck_assert(!found_address(span_make(host, ADDRESS_HOST_MAX + 1), 1, out));
+}
+END_TEST
+
 Suite *found_suite(void)
 {
 	Suite *suite = suite_create("found");
@@ -122,6 +161,7 @@ Suite *found_suite(void)
 	tcase_add_test(tcase, a_copy_says_the_same);
 	tcase_add_test(tcase, order_does_not_matter);
 	tcase_add_loop_test(tcase, any_change_is_one, 0, (int)ARRAY_LEN(changes));
+	tcase_add_test(tcase, tells_what_can_be_connected_to);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -15,8 +15,6 @@ static const struct discovery_ops *ops_of(const struct discover_spec *discover)
 		const struct discovery_ops *ops;
 	} rows[] = {
 		{discover->elasticache != NULL, &discovery_elasticache_ops},
-		{discover->sentinel.n > 0, &discovery_sentinel_ops},
-		{discover->cluster.n > 0, &discovery_cluster_ops},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

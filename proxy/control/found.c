@@ -106,6 +106,21 @@ bool found_equal(const struct found *a, const struct found *b)
 	return is_equal;
 }
 
+bool found_address(struct span host, uint64_t port, char out[ADDRESS_TEXT_MAX])
+{
+	struct address address = {.port = (uint16_t)port};
+	struct error error;
+
+	if (host.len == 0 || host.len > ADDRESS_HOST_MAX || port == 0 || port > UINT16_MAX ||
+	    memchr(host.p, '*', host.len) != NULL || memchr(host.p, '\0', host.len) != NULL)
+		return false;
+	memcpy(address.host, host.p, host.len);
+	address_format(&address, out);
+	if (strchr(address.host, ':') != NULL && !address_host_is_ip(address.host))
+		return false;
+	return address_parse(out, 0, &address, &error) == 0;
+}
+
 /* ------------------------------------------------------------------ life */
 
 void found_copy(struct found *to, const struct found *from)

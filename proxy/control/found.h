@@ -1,6 +1,6 @@
 /*
  * found.h - the shards of a pool as a discovery source found them: plain data, owned by whoever made it.
- * Layer: control. Includes: base/attr.
+ * Layer: control. Includes: base/span, route/endpoint.
  */
 #ifndef CONTROL_FOUND_H
 #define CONTROL_FOUND_H
@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/span.h"
+#include "route/endpoint.h"
 
 /* Slots first..last of Redis Cluster, both included. */
 struct slot_range {
@@ -45,5 +47,11 @@ NODISCARD bool found_equal(const struct found *a, const struct found *b);
 
 void found_copy(struct found *to, const struct found *from);
 void found_fini(struct found *found); /* zeroed is fine */
+
+/*
+ * The canonical address of a host, an IPv6 one without brackets too, and a port as a source tells
+ * them. False if nobody can connect there: no host, "?" or what else is no name, or no port.
+ */
+NODISCARD bool found_address(struct span host, uint64_t port, char out[ADDRESS_TEXT_MAX]);
 
 #endif

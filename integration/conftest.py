@@ -91,8 +91,10 @@ def own_servers():
     started = []
 
     def make(kind, count, **options):
-        some = start_all(kind, count, **options)
-        started.extend(some)
+        some = [kind(**options) for _ in range(count)]
+        started.extend(some)  # before they run, so that one that fails to start leaves nothing
+        for server in some:
+            server.start()
         return some
 
     yield make

@@ -25,19 +25,26 @@ LOOPBACK = "127.0.0.1"
 _given = set()
 
 
-def free_port():
-    """A port nobody listens on, below the range that outgoing connections take theirs from."""
+def free_port(hosts=(LOOPBACK,)):
+    """A port that none of the hosts listens on, below the range that outgoing connections take
+    theirs from."""
     while True:
         port = random.SystemRandom().randrange(15000, 32000)
-        if port in _given:
+        if port in _given or not all(is_free(host, port) for host in hosts):
             continue
-        with socket.socket() as probe:
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
         _given.add(port)
         return port
+
+
+def is_free(host, port):
+    """Neither TCP nor UDP has it."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                return False
+    return True
 
 
 def program(name):
@@ -48,14 +55,19 @@ def program(name):
 
 
 class Server:
-    """A real server on one port, which it keeps over kill() and start()."""
+    """A real server on one port, which it keeps over kill() and start().
 
-    def __init__(self, port=None):
-        self.port = port or free_port()
+    All of 127.0.0.0/8 is loopback: servers on hosts of their own may share a port, as the machines
+    that a DNS name goes round.
+    """
+
+    def __init__(self, port=None, host=LOOPBACK):
+        self.host = host
+        self.port = port or free_port((host,))
         self.process = None
 
-    address = property(lambda self: (LOOPBACK, self.port))
-    name = property(lambda self: f"{LOOPBACK}:{self.port}")
+    address = property(lambda self: (self.host, self.port))
+    name = property(lambda self: f"{self.host}:{self.port}")
 
     def command(self):
         raise NotImplementedError
@@ -102,13 +114,13 @@ class Server:
 
 
 class Memcached(Server):
-    def __init__(self, port=None, item_max="8m", memory="256"):
-        super().__init__(port)
+    def __init__(self, port=None, item_max="8m", memory="256", host=LOOPBACK):
+        super().__init__(port, host)
         self.item_max, self.memory = item_max, memory
 
     def command(self):
         user = ["-u", "root"] if os.geteuid() == 0 else []
-        return [program("memcached"), "-l", LOOPBACK, "-p", str(self.port), "-U", "0", "-t", "2",
+        return [program("memcached"), "-l", self.host, "-p", str(self.port), "-U", "0", "-t", "2",
                 "-m", self.memory, "-I", self.item_max, "-c", "4096", *user]
 
     def connect(self, **options):
@@ -124,7 +136,7 @@ class Memcached(Server):
 
 class Redis(Server):
     def command(self):
-        return [program("redis-server"), "--port", str(self.port), "--bind", LOOPBACK,
+        return [program("redis-server"), "--port", str(self.port), "--bind", self.host,
                 "--save", "", "--appendonly", "no", "--loglevel", "warning",
                 "--client-output-buffer-limit", "normal 0 0 0"]
 
@@ -176,8 +188,12 @@ class Replica(Redis):
 def info(server, section):
     """{name: value} of a section of a Redis server's INFO."""
     with server.connect() as conn:
-        text = conn.ask("INFO", section).decode()
-    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        return info_text(conn.ask("INFO", section))
+
+
+def info_text(text):
+    """{name: value} of lines of NAME:VALUE."""
+    return dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
 
 
 class Relay(threading.Thread):

@@ -84,7 +84,7 @@ class Dnsmasq(servers.Server):
     # -- records
 
     def set(self, name, addresses, ttl=None):
-        """The name has these addresses, IPv4 and IPv6, and no others; none: there is no such name."""
+        """The name has these addresses, IPv4 and IPv6, and no others; none: it does not exist."""
         addresses = [addresses] if isinstance(addresses, str) else list(addresses)
         self.hosts[name] = (addresses, self.ttl if ttl is None else ttl)
         self.changed()
@@ -159,7 +159,7 @@ def read_name(data, at):
 
 
 class Member(servers.Redis):
-    """One node of a replica set: it is told whom to follow, and starts again as it last was told."""
+    """One node of a replica set: it is told whom to follow, and starts as it last was told."""
 
     def __init__(self, port=None, host=LOOPBACK, options=()):
         super().__init__(port, host)

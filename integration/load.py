@@ -1,4 +1,4 @@
-"""Load from real clients while a test does things to the servers, and the books that are kept of it.
+"""Load from real clients while a test does things to the servers, and the books kept of it.
 
 Every client keeps a ledger of its own keys: what was acknowledged, and what may have run or not. A
 reply that the ledger does not allow is wrong at once; check() compares with what the nodes have.
@@ -50,12 +50,14 @@ class Broken(Exception):
 class Counter:
     """What is known of one counter that is only ever incremented by one."""
 
-    def __init__(self):
+    def __init__(self, lossy=False):
         self.acknowledged = self.unknown = 0
+        self.lossy = lossy
 
     def allows(self, value):
         """A final value."""
-        return self.acknowledged <= value <= self.acknowledged + self.unknown
+        least = 0 if self.lossy else self.acknowledged
+        return least <= value <= self.acknowledged + self.unknown
 
     def __str__(self):
         return f"{self.acknowledged} acknowledged, {self.unknown} of unknown fate"
@@ -64,12 +66,12 @@ class Counter:
 class Cell:
     """What is known of one key that is only ever set, by one client, each time to a new value."""
 
-    def __init__(self):
-        self.last, self.unknown = None, set()
+    def __init__(self, lossy=False):
+        self.last, self.unknown, self.lossy = None, set(), lossy
 
     def allows(self, value):
         """A write of unknown fate may come to light at any later time: it may have been waiting."""
-        return value == self.last or value in self.unknown
+        return self.lossy or value == self.last or value in self.unknown
 
     def __str__(self):
         return f"last acknowledged {self.last!r}, {len(self.unknown)} of unknown fate"
@@ -190,8 +192,9 @@ class Client(threading.Thread):
         self.library = None
         self.latencies = array.array("d")
         self.served = self.misses = self.serial = 0
-        self.counters = {key: Counter() for key in load.keys(b"n%d" % number, load.counted)}
-        self.cells = {key: Cell() for key in load.keys(b"c%d" % number, load.steady)}
+        counters, cells = load.keys_of(number)
+        self.counters = {key: Counter(load.lossy) for key in counters}
+        self.cells = {key: Cell(load.lossy) for key in cells}
 
     def run(self):
         due = time.monotonic()
@@ -369,15 +372,17 @@ class Load:
     counted      which keys are counters, likewise
     reconnect    a client whose connection breaks makes another; it is counted all the same
     mix          how often INCR, SET, GET, MGET
+    lossy        the servers may lose what they acknowledged, as a primary that is killed before its
+                 replica has all: what is left to see is that nothing was applied twice
     """
 
     def __init__(self, address, protocol="redis", clients=6, rate=2000, seed=None, steady=None,
                  counted=None, judges=True, reconnect=False, mix=(3, 2, 3, 1), password=None,
-                 prefix=b""):
+                 prefix=b"", lossy=False):
         self.address, self.protocol, self.reconnect = address, protocol, reconnect
         self.password, self.mix = password, mix
         self.is_cache = protocol == "memcached"
-        self.judges = judges and not self.is_cache
+        self.judges, self.lossy = judges and not self.is_cache, lossy
         self.seed = seed or int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
         self.prefix = prefix + b"load%x:" % self.seed
         self.steady = steady or (lambda key: True)
@@ -393,6 +398,10 @@ class Load:
         if piped:
             self.clients.append(Pipeliner(self, clients, piped))
 
+    def keys_of(self, number):
+        """A client's counters, and its keys with values."""
+        return (self.keys(b"n%d" % number, self.counted), self.keys(b"c%d" % number, self.steady))
+
     def keys(self, kind, wanted):
         """The first keys of a client that are of the wanted ones."""
         found, i = [], 0
@@ -405,7 +414,7 @@ class Load:
         return found
 
     def library(self):
-        """A client library's client; redis-py connects at once, pymemcache with its first command."""
+        """A library's client; redis-py connects at once, pymemcache with its first command."""
         try:
             if self.is_cache:
                 return Pymemcache(self.address, self.reconnect)

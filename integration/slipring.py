@@ -84,10 +84,10 @@ class Proxy:
         self.config = config or {}
         self.admin = self.config.get("admin", {}).get("listen")
         self.errors = self.directory / "stderr"
+        self.file = self.directory / "slipring.yaml"
         if arguments is None:
-            path = self.directory / "slipring.yaml"
-            path.write_text(to_yaml(self.config) + "\n")
-            arguments = ["run", "-c", str(path)]
+            self.file.write_text(to_yaml(self.config) + "\n")
+            arguments = ["run", "-c", str(self.file)]
         with open(self.errors, "wb") as errors:
             self.process = subprocess.Popen(
                 [binary(), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -171,6 +171,21 @@ class Proxy:
         code, body = self.get("/v1/status")
         assert code == 200, body
         return json.loads(body)
+
+    def reload(self, config=None):
+        """Swap the file, if there is another, and POST: the status and the body."""
+        if config is not None:
+            self.config = config
+            beside = self.directory / "slipring.yaml.new"
+            beside.write_text(to_yaml(config) + "\n")
+            beside.rename(self.file)
+        return self.request("POST", "/v1/reload")[:2]
+
+    def shards(self, name=None):
+        """Of a pool's /v1/status, by name."""
+        name = name or self.first_pool()
+        found = next(pool for pool in self.status()["pools"] if pool["name"] == name)
+        return {shard["name"]: shard for shard in found["shards"]}
 
     def metrics(self):
         """{name{labels}: value} of /metrics."""

@@ -1,4 +1,4 @@
-"""The tests of the tests: fleets do what their names say, and a load sees what it is there to see."""
+"""The tests of the tests: fleets do what their names say, and a load sees what it is to see."""
 
 import collections
 import os

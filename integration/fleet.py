@@ -99,6 +99,11 @@ class Dnsmasq(servers.Server):
         self.services[name] = [(*row, 0, 0)[:4] if len(row) == 2 else tuple(row) for row in rows]
         self.changed()
 
+    def forget_host(self, name):
+        """It has no address any more; if it has an SRV record it is still there."""
+        self.hosts.pop(name)
+        self.changed()
+
     def forget(self, *names):
         for name in names:
             for kind in (self.hosts, self.aliases, self.services):
@@ -158,7 +163,19 @@ def read_name(data, at):
 # -- a primary and its replicas -------------------------------------------------------------------
 
 
-class Member(servers.Redis):
+class Asked(servers.Redis):
+    """A Redis that is asked one thing at a time, on a connection of its own."""
+
+    def ask(self, *words):
+        with self.connect() as conn:
+            return conn.ask(*words)
+
+    def role(self):
+        """What ROLE says: master or slave."""
+        return self.ask("ROLE")[0].decode()
+
+
+class Member(Asked):
     """One node of a replica set: it is told whom to follow, and starts as it last was told."""
 
     def __init__(self, port=None, host=LOOPBACK, options=()):
@@ -173,14 +190,6 @@ class Member(servers.Redis):
             "--repl-diskless-sync-delay", "0", "--repl-diskless-load", "swapdb",
             "--replica-announce-ip", self.host, "--replica-announce-port", str(self.port),
             *follow, *self.options]
-
-    def ask(self, *words):
-        with self.connect() as conn:
-            return conn.ask(*words)
-
-    def role(self):
-        """What ROLE says: master or slave."""
-        return self.ask("ROLE")[0].decode()
 
     def follow(self, leader):
         """REPLICAOF; None makes it a primary."""
@@ -270,7 +279,7 @@ class ReplicaSet:
 # -- Sentinels ------------------------------------------------------------------------------------
 
 
-class Sentinel(servers.Redis):
+class Sentinel(Asked):
     """One redis-sentinel that watches the sets of {name: ReplicaSet}; as quick as it can be."""
 
     PERIODS = {"info-period": 200, "ping-period": 100, "ask-period": 100, "publish-period": 200,
@@ -304,10 +313,6 @@ class Sentinel(servers.Redis):
         for name, value in self.PERIODS.items():
             assert self.ask("SENTINEL", "DEBUG", name, value) == b"OK"
         return self
-
-    def ask(self, *words):
-        with self.connect() as conn:
-            return conn.ask(*words)
 
     def primary(self, name):
         """(host, port) of the primary, as this one sees it."""
@@ -374,7 +379,7 @@ def slot_of(key):
     return binascii.crc_hqx(key, 0) % SLOTS
 
 
-class ClusterNode(servers.Redis):
+class ClusterNode(Asked):
     """It keeps its id over kill() and start(), but no data: nothing is on disk."""
 
     def __init__(self, node_timeout_ms=1000, full_coverage=True):
@@ -398,10 +403,6 @@ class ClusterNode(servers.Redis):
         super().start()
         self.id = self.ask("CLUSTER", "MYID").decode()
         return self
-
-    def ask(self, *words):
-        with self.connect() as conn:
-            return conn.ask(*words)
 
     def rows(self):
         """CLUSTER NODES: {id: (role, leader's id, slots, flags)}."""

@@ -533,10 +533,12 @@ def test_limits(live):
 
 def test_the_limit_of_clients(live):
     some = live(limits={"clients": 2})
+    wait_until(lambda: some.proxy.status()["pools"][0]["clients"] == 0, "the first to be gone")
     with some.proxy.connect() as one, some.proxy.connect() as two:
         assert [conn.call("PING") for conn in (one, two)] == [b"+PONG\r\n"] * 2
         with some.proxy.connect() as three:
             assert b"PONG" not in three.read_to_end()
+        wait_until(lambda: some.proxy.status()["pools"][0]["clients"] == 2, "it to be gone")
         some.change(limits={"clients": 3})
         with some.proxy.connect() as three:
             assert three.call("PING") == b"+PONG\r\n"

@@ -8,13 +8,13 @@
 static struct error error;
 
 static struct shard_spec shards[] = {
-	{NULL, "cache-1.internal:11211", 1, NULL, 0},
-	{"b", "10.0.0.2:11212", 1, NULL, 0},
-	{"c", "[2001:db8::3]:11213", 1, NULL, 0},
-	{"d", "unix:/run/d.sock", 1, NULL, 0},
-	{"e", "cache-5", 1, NULL, 0},
+	{.primary = "cache-1.internal:11211", .weight = 1},
+	{.name = "b", .primary = "10.0.0.2:11212", .weight = 1},
+	{.name = "c", .primary = "[2001:db8::3]:11213", .weight = 1},
+	{.name = "d", .primary = "unix:/run/d.sock", .weight = 1},
+	{.name = "e", .primary = "cache-5", .weight = 1},
 };
-static struct shard_spec sockets[] = {{"d", "unix:/run/d.sock", 1, NULL, 0}};
+static struct shard_spec sockets[] = {{.name = "d", .primary = "unix:/run/d.sock", .weight = 1}};
 
 static struct pool_spec spec_of(struct shard_spec *v, size_t n)
 {

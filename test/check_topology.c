@@ -8,14 +8,14 @@
 static struct error error;
 
 static struct shard_spec pages_shards[] = {
-	{NULL, "cache-1.internal:11211", 1, NULL, 0},
-	{NULL, "cache-2.internal", 1, NULL, 0},
-	{NULL, "cache-3.internal:11212", 1, NULL, 0},
-	{"b", "cache-4.internal:11211", 2, NULL, 0},
+	{.primary = "cache-1.internal:11211", .weight = 1},
+	{.primary = "cache-2.internal", .weight = 1},
+	{.primary = "cache-3.internal:11212", .weight = 1},
+	{.name = "b", .primary = "cache-4.internal:11211", .weight = 2},
 };
 static struct shard_spec sessions_shards[] = {
-	{"a", "redis-a.internal", 1, NULL, 0},
-	{NULL, "unix:/run/redis.sock", 1, NULL, 0},
+	{.name = "a", .primary = "redis-a.internal", .weight = 1},
+	{.primary = "unix:/run/redis.sock", .weight = 1},
 };
 
 static struct pool_spec pages_spec(void)
@@ -108,9 +108,9 @@ static const struct shard *route(const struct pool *pool, struct digest *digest,
 
 START_TEST(routes_by_prefix_and_tag)
 {
-	static struct shard_spec many[] = {{"a", "h:1", 1, NULL, 0}, {"b", "h:2", 1, NULL, 0},
-					   {"c", "h:3", 1, NULL, 0}, {"d", "h:4", 1, NULL, 0},
-					   {"e", "h:5", 1, NULL, 0}, {"f", "h:6", 1, NULL, 0}};
+	static struct shard_spec many[] = {{.name = "a", .primary = "h:1", .weight = 1}, {.name = "b", .primary = "h:2", .weight = 1},
+					   {.name = "c", .primary = "h:3", .weight = 1}, {.name = "d", .primary = "h:4", .weight = 1},
+					   {.name = "e", .primary = "h:5", .weight = 1}, {.name = "f", .primary = "h:6", .weight = 1}};
 	struct pool_spec spec = sessions_spec();
 	spec.shards = many;
 	spec.n_shards = ARRAY_LEN(many);
@@ -145,12 +145,12 @@ END_TEST
 /* The address may change; the name keeps each key where it is. */
 START_TEST(a_named_shard_may_move_house)
 {
-	static struct shard_spec old[] = {{"a", "h:1", 1, NULL, 0},
-					  {"b", "h:2", 1, NULL, 0},
-					  {"c", "h:3", 1, NULL, 0}};
-	static struct shard_spec new[] = {{"a", "x:9", 1, NULL, 0},
-					  {"b", "h:2", 1, NULL, 0},
-					  {"c", "h:3", 1, NULL, 0}};
+	static struct shard_spec old[] = {{.name = "a", .primary = "h:1", .weight = 1},
+					  {.name = "b", .primary = "h:2", .weight = 1},
+					  {.name = "c", .primary = "h:3", .weight = 1}};
+	static struct shard_spec new[] = {{.name = "a", .primary = "x:9", .weight = 1},
+					  {.name = "b", .primary = "h:2", .weight = 1},
+					  {.name = "c", .primary = "h:3", .weight = 1}};
 	struct pool_spec spec = pages_spec();
 	struct digest *digest = digest_new();
 
@@ -195,14 +195,14 @@ START_TEST(pymemcache_keeps_its_own_hash)
 }
 END_TEST
 
-static struct shard_spec same_name[] = {{"a", "h:1", 1, NULL, 0},
-					{"b", "h:2", 1, NULL, 0},
-					{"a", "h:3", 1, NULL, 0}};
-static struct shard_spec same_address[] = {{NULL, "h", 1, NULL, 0}, {NULL, "h:11211", 1, NULL, 0}};
-static struct shard_spec same_label[] = {{"h", "x:1", 1, NULL, 0}, {NULL, "h:11211", 1, NULL, 0}};
-static struct shard_spec bad_address[] = {{"a", "h:1", 1, NULL, 0}, {"b", "h:x", 1, NULL, 0}};
-static struct shard_spec no_weight[] = {{"a", "h:1", 1, NULL, 0}, {"b", "h:2", 0, NULL, 0}};
-static struct shard_spec unresolved[] = {{NULL, "h:1", 1, NULL, 0}};
+static struct shard_spec same_name[] = {{.name = "a", .primary = "h:1", .weight = 1},
+					{.name = "b", .primary = "h:2", .weight = 1},
+					{.name = "a", .primary = "h:3", .weight = 1}};
+static struct shard_spec same_address[] = {{.primary = "h", .weight = 1}, {.primary = "h:11211", .weight = 1}};
+static struct shard_spec same_label[] = {{.name = "h", .primary = "x:1", .weight = 1}, {.primary = "h:11211", .weight = 1}};
+static struct shard_spec bad_address[] = {{.name = "a", .primary = "h:1", .weight = 1}, {.name = "b", .primary = "h:x", .weight = 1}};
+static struct shard_spec no_weight[] = {{.name = "a", .primary = "h:1", .weight = 1}, {.name = "b", .primary = "h:2"}};
+static struct shard_spec unresolved[] = {{.primary = "h:1", .weight = 1}};
 
 static const struct {
 	struct pool_spec spec;

@@ -15,9 +15,9 @@
 static struct replica_spec replicas[] = {{"r:7100", NULL}, {"r:7101", NULL}};
 
 static const struct shard_spec shards[DATA_PATH_SHARDS] = {
-	{"a", "a:7000", 1, NULL, 0},
-	{"b", "b:7001", 1, NULL, 0},
-	{"c", "c:7002", 1, NULL, 0},
+	{.name = "a", .primary = "a:7000", .weight = 1},
+	{.name = "b", .primary = "b:7001", .weight = 1},
+	{.name = "c", .primary = "c:7002", .weight = 1},
 };
 
 static uint32_t or_usual(uint32_t value, uint32_t usual)

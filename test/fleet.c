@@ -5,9 +5,9 @@
 #include "proto/command.h"
 
 static struct shard_spec pages_shards[] = {
-	{(char[]){"a"}, (char[]){"10.0.0.1:11211"}, 1, NULL, 0},
-	{(char[]){"b"}, (char[]){"10.0.0.2:11211"}, 2, NULL, 0},
-	{(char[]){FLEET_ODD_NAME}, (char[]){"10.0.0.3:11211"}, 1, NULL, 0},
+	{.name = (char[]){"a"}, .primary = (char[]){"10.0.0.1:11211"}, .weight = 1},
+	{.name = (char[]){"b"}, .primary = (char[]){"10.0.0.2:11211"}, .weight = 2},
+	{.name = (char[]){FLEET_ODD_NAME}, .primary = (char[]){"10.0.0.3:11211"}, .weight = 1},
 };
 
 static struct replica_spec sessions_replicas[] = {
@@ -15,7 +15,7 @@ static struct replica_spec sessions_replicas[] = {
 };
 
 static struct shard_spec sessions_shards[] = {
-	{NULL, (char[]){"10.0.1.1:6379"}, 1, sessions_replicas, ARRAY_LEN(sessions_replicas)},
+	{.primary = (char[]){"10.0.1.1:6379"}, .weight = 1, .replicas = sessions_replicas, .n_replicas = ARRAY_LEN(sessions_replicas)},
 };
 
 static const struct pool_spec specs[] = {

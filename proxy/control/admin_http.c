@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "control/admin_ask.h"
 #include "control/metrics.h"
 #include "control/status.h"
 #include "io/listener.h"
@@ -71,35 +72,6 @@ static const struct page pages[] = {
 	{"/v1/status", TYPE_JSON, page_status},
 };
 
-/* Something to be done, and the path that asks for it. */
-struct action {
-	const char *path;
-	bool (*run)(const struct admin *admin, struct text *errors);
-};
-
-static bool run_reload(const struct admin *admin, struct text *errors)
-{
-	return admin->actions->reload(admin->arg, errors);
-}
-
-static bool run_drain(const struct admin *admin, struct text *errors)
-{
-	return admin->actions->drain(admin->arg, errors);
-}
-
-static const struct action actions[] = {
-	{"/v1/reload", run_reload},
-	{"/v1/drain", run_drain},
-};
-
-static const struct action *action_at(const char *path)
-{
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-		if (strcmp(actions[i].path, path) == 0)
-			return &actions[i];
-	return NULL;
-}
-
 static const struct page *page_at(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
@@ -143,17 +115,32 @@ static bool is_get(const char *method)
 	       strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 }
 
+static enum MHD_Result add_argument(void *arg, enum MHD_ValueKind kind, const char *key,
+				    const char *value)
+{
+	(void)kind;
+	admin_ask_argument(arg, key, value);
+	return MHD_YES;
+}
+
 /* Do what was asked for, and say what came of it. */
 static enum MHD_Result act(const struct admin *admin, struct MHD_Connection *connection,
-			   const struct action *action)
+			   struct admin_ask *ask)
 {
+	static const unsigned codes[] = {
+		[ADMIN_DONE] = MHD_HTTP_OK,
+		[ADMIN_FAILED] = MHD_HTTP_UNPROCESSABLE_CONTENT,
+		[ADMIN_NO_POOL] = MHD_HTTP_NOT_FOUND,
+		[ADMIN_BAD_ARGUMENT] = MHD_HTTP_BAD_REQUEST,
+	};
 	struct text errors = {0}, body = {0};
-	bool is_done = action->run(admin, &errors);
 
+	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_argument, ask);
+	enum admin_result result =
+		admin_ask_run(ask, admin->view, admin->actions, admin->arg, &errors);
 	status_result(&errors, &body);
 	text_free(&errors);
-	return answer(connection, is_done ? MHD_HTTP_OK : MHD_HTTP_UNPROCESSABLE_CONTENT, TYPE_JSON,
-		      &body, NULL);
+	return answer(connection, codes[result], TYPE_JSON, &body, NULL);
 }
 
 /*
@@ -166,17 +153,17 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 {
 	struct admin *admin = arg;
 	const struct page *page = page_at(url);
-	const struct action *action = action_at(url);
+	struct admin_ask ask;
 	struct text body = {0};
 
 	(void)version;
 	(void)upload;
-	if (page == NULL && action == NULL)
+	if (page == NULL && !admin_ask_parse(url, &ask))
 		return refuse(connection, MHD_HTTP_NOT_FOUND, "not found\n", NULL);
 	if (page != NULL && !is_get(method))
 		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n",
 			      "GET, HEAD");
-	if (action != NULL && strcmp(method, MHD_HTTP_METHOD_POST) != 0)
+	if (page == NULL && strcmp(method, MHD_HTTP_METHOD_POST) != 0)
 		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST\n", "POST");
 	if (*state == NULL) {
 		*state = admin; /* any pointer does */
@@ -186,8 +173,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 		*upload_len = 0;
 		return MHD_YES;
 	}
-	if (action != NULL)
-		return act(admin, connection, action);
+	if (page == NULL)
+		return act(admin, connection, &ask);
 	unsigned status = page->render(admin->view, &body);
 	return answer(connection, status, page->type, &body, NULL);
 }
@@ -229,11 +216,20 @@ static void on_accept(void *arg, int fd)
 	drive(admin);
 }
 
+/* Paths are taken apart as they came: a slash that is escaped is no slash. */
+static size_t leave_escaped(void *arg, struct MHD_Connection *connection, char *text)
+{
+	(void)arg;
+	(void)connection;
+	return strlen(text);
+}
+
 static struct MHD_Daemon *start_daemon(struct admin *admin)
 {
 	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0,
 				NULL, NULL, on_request, admin, MHD_OPTION_EXTERNAL_LOGGER, on_log,
-				NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+				NULL, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+				MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
 				MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_END);
 }

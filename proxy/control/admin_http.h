@@ -12,11 +12,12 @@
 
 struct admin;
 
-/* What an operator may ask for by POST. False with the reasons appended to `errors`, a line each; those
- * of a pool that is not there say so themselves. */
+/* What an operator may ask for by POST. False with the reasons appended to `errors`, a line each. */
 struct admin_actions {
 	bool (*reload)(void *arg, struct text *errors);
 	bool (*drain)(void *arg, struct text *errors);
+	bool (*refresh)(void *arg, const char *pool);
+	bool (*pause)(void *arg, const char *pool, enum pause pause, uint32_t for_ms);
 };
 
 /* Serve the endpoints at host:port (or the unix socket `host` with port 0); view, actions and arg are

@@ -32,8 +32,10 @@ struct control {
 	struct timer *close_admin;
 	char *admin_listen;
 	struct view view;
+	struct topology nothing; /* what there is to see before the first topology */
 	struct timer *grace;
 	struct signal_watch *signals[3];
+	bool is_stopped; /* the workers are ended, and what they still say is of no interest */
 };
 
 static const int watched_signals[3] = {SIGTERM, SIGINT, SIGHUP};
@@ -62,6 +64,16 @@ static void on_drained(void *arg)
 	if (control->view.leaving)
 		loop_stop(control->loop);
 }
+
+static void on_suspect(void *arg, uint16_t endpoint_id)
+{
+	struct control *control = arg;
+
+	if (!control->is_stopped)
+		registry_suspect(control->registry, endpoint_id);
+}
+
+static const struct crew_events crew_events = {on_drained, on_suspect};
 
 static void drain(struct control *control, const char *why)
 {
@@ -119,9 +131,25 @@ static bool do_drain(void *arg, struct text *errors)
 	return true;
 }
 
+static bool do_refresh(void *arg, const char *pool)
+{
+	struct control *control = arg;
+
+	return registry_refresh(control->registry, pool);
+}
+
+static bool do_pause(void *arg, const char *pool, enum pause pause, uint32_t for_ms)
+{
+	struct control *control = arg;
+
+	return registry_pause(control->registry, pool, pause, for_ms);
+}
+
 static const struct admin_actions admin_actions = {
 	.reload = do_reload,
 	.drain = do_drain,
+	.refresh = do_refresh,
+	.pause = do_pause,
 };
 
 /* ------------------------------------------------------------------ configuration */
@@ -133,8 +161,12 @@ static void on_published(void *arg, const struct topology *before, const struct 
 
 	control->view.topology = now;
 	stat_add(&crew_stats(control->crew)[crew_size(control->crew)]->counter[STAT_TOPOLOGIES], 1);
-	if (before == NULL)
+	if (before == NULL) {
+		log_write(LOG_LEVEL_INFO, "serving with %u worker%s",
+			  (unsigned)control->view.n_workers,
+			  control->view.n_workers == 1 ? "" : "s");
 		return;
+	}
 	changes_write(before, now, &line);
 	log_write(LOG_LEVEL_INFO, "topology %llu: %s", (unsigned long long)now->version,
 		  line.len > 0 ? line.p : "nothing moves");
@@ -205,7 +237,7 @@ static void init(struct control *control, const struct config *config, const cha
 
 	chunk_pool_init(&control->chunks, STREAM_BYTES);
 	control->loop = loop_new(&control->chunks);
-	control->crew = crew_new(control->loop, n, config->memory, on_drained, control);
+	control->crew = crew_new(control->loop, n, config->memory, &crew_events, control);
 	control->entrances = entrances_new(control->loop, on_accept, control);
 	control->registry = registry_new(
 		&(struct registry_setup){control->loop, control->crew, on_published, control});
@@ -220,6 +252,7 @@ static void init(struct control *control, const struct config *config, const cha
 		control->signals[i] =
 			signal_watch_new(control->loop, watched_signals[i], on_signal, control);
 	control->view = (struct view){
+		.topology = &control->nothing,
 		.stats = crew_stats(control->crew),
 		.own = crew_stats(control->crew)[n],
 		.n_workers = n,
@@ -230,7 +263,9 @@ static void init(struct control *control, const struct config *config, const cha
 
 static void close_all(struct control *control)
 {
+	control->is_stopped = true;
 	reload_stop(control->reload);
+	registry_stop(control->registry);
 	entrances_free(control->entrances);
 	admin_close(control->admin);
 	admin_close(control->admin_next);
@@ -259,9 +294,6 @@ int control_run(struct config *config, const char *path, struct error *error)
 
 	init(&control, config, path);
 	if (reload_begin(control.reload, config, error) == 0) {
-		log_write(LOG_LEVEL_INFO, "serving with %u worker%s",
-			  (unsigned)control.view.n_workers,
-			  control.view.n_workers == 1 ? "" : "s");
 		loop_run(control.loop);
 		result = 0;
 	}

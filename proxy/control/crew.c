@@ -15,18 +15,29 @@
 #include "io/mailbox.h"
 #include "serve/worker.h"
 
+#define EARLY_MAX 1024 /* clients that wait for the topology that has their pool */
+
+/* A client that came before the workers were told of its pool. */
+struct early {
+	uint16_t pool_index;
+	int fd;
+	bool is_unix;
+};
+
 struct crew {
 	struct topology *topology; /* what the workers were told last; NULL: they are not started */
 	struct stats **stats;	   /* by worker, and one block more */
 	struct worker **workers;
 	uint16_t n, n_drained;
 	uint64_t memory;
-	struct mailbox *drained, *censuses;
-	void (*on_drained)(void *arg);
+	struct mailbox *reports, *censuses;
+	const struct crew_events *events;
 	void *arg;
 	struct scripts *scripts;
 	struct writes *writes;
 	struct herd_marks *marks;
+	struct early early[EARLY_MAX];
+	size_t n_early;
 };
 
 /* ------------------------------------------------------------------ accepting */
@@ -75,13 +86,33 @@ static void refuse(struct crew *crew, const struct pool *pool, int fd)
 	stat_add(&crew->stats[crew->n]->counter[STAT_CLIENTS_REFUSED], 1);
 }
 
+static void keep_early(struct crew *crew, struct early early)
+{
+	if (crew->n_early < EARLY_MAX)
+		crew->early[crew->n_early++] = early;
+	else
+		close(early.fd);
+}
+
+/* One whose pool is still not there keeps waiting. */
+static void accept_early(struct crew *crew)
+{
+	size_t n = crew->n_early;
+
+	crew->n_early = 0;
+	for (size_t i = 0; i < n; i++)
+		crew_accept(crew, crew->early[i].pool_index, crew->early[i].fd,
+			    crew->early[i].is_unix);
+}
+
 void crew_accept(struct crew *crew, uint16_t pool_index, int fd, bool is_unix)
 {
-	const struct pool *pool = topology_pool_at(crew->topology, pool_index);
+	const struct pool *pool =
+		crew->topology != NULL ? topology_pool_at(crew->topology, pool_index) : NULL;
 	uint64_t open;
 
 	if (pool == NULL) {
-		close(fd);
+		keep_early(crew, (struct early){pool_index, fd, is_unix});
 		return;
 	}
 	uint16_t w = least_busy(crew, pool_index, &open);
@@ -95,22 +126,45 @@ void crew_accept(struct crew *crew, uint16_t pool_index, int fd, bool is_unix)
 
 /* ------------------------------------------------------------------ from the workers */
 
+/* From a worker's thread to this one. */
+struct report {
+	struct mail mail;
+	bool is_drained;
+	uint16_t endpoint_id; /* of a node that failed */
+};
+
+static void post(struct crew *crew, struct report report)
+{
+	struct report *copy = alloc_zeroed(1, sizeof(*copy));
+
+	*copy = report;
+	mailbox_post(crew->reports, &copy->mail);
+}
+
 /* In the worker's thread. */
 static void on_drained(void *arg)
 {
-	struct crew *crew = arg;
-	struct mail *mail = alloc_zeroed(1, sizeof(*mail));
-
-	mailbox_post(crew->drained, mail);
+	post(arg, (struct report){.is_drained = true});
 }
 
-static void on_mail(void *arg, struct mail *mail)
+/* In the worker's thread. */
+static void on_suspect(void *arg, uint16_t endpoint_id)
+{
+	post(arg, (struct report){.endpoint_id = endpoint_id});
+}
+
+static void on_report(void *arg, struct mail *mail)
 {
 	struct crew *crew = arg;
+	struct report *report = container_of(mail, struct report, mail);
+	bool is_drained = report->is_drained;
+	uint16_t endpoint_id = report->endpoint_id;
 
-	free(mail);
-	if (++crew->n_drained == crew->n)
-		crew->on_drained(crew->arg);
+	free(report);
+	if (!is_drained)
+		crew->events->on_suspect(crew->arg, endpoint_id);
+	else if (++crew->n_drained == crew->n)
+		crew->events->on_drained(crew->arg);
 }
 
 /* In the worker's thread. */
@@ -137,7 +191,7 @@ static void pass_census_on(void *arg, struct mail *mail)
 
 /* ------------------------------------------------------------------ life */
 
-static const struct worker_events worker_events = {on_drained, on_census};
+static const struct worker_events worker_events = {on_drained, on_census, on_suspect};
 
 static void start(struct crew *crew, uint16_t w)
 {
@@ -158,16 +212,16 @@ static void start(struct crew *crew, uint16_t w)
 }
 
 struct crew *crew_new(struct loop *loop, uint16_t n_workers, uint64_t memory,
-		      void (*on_all_drained)(void *arg), void *arg)
+		      const struct crew_events *events, void *arg)
 {
 	struct crew *crew = alloc_zeroed(1, sizeof(*crew));
 	const struct topology nothing = {0};
 
 	crew->n = n_workers;
 	crew->memory = memory;
-	crew->on_drained = on_all_drained;
+	crew->events = events;
 	crew->arg = arg;
-	crew->drained = mailbox_new(loop, on_mail, crew);
+	crew->reports = mailbox_new(loop, on_report, crew);
 	crew->censuses = mailbox_new(loop, pass_census_on, crew);
 	crew->stats = alloc_zeroed((size_t)n_workers + 1, sizeof(struct stats *));
 	for (uint16_t w = 0; w <= n_workers; w++)
@@ -204,6 +258,7 @@ void crew_tell(struct crew *crew, struct topology *topology,
 			worker_tell_topology(crew->workers[w], topology);
 	if (before != NULL)
 		topology_unref(before);
+	accept_early(crew);
 }
 
 void crew_drain(struct crew *crew)
@@ -224,7 +279,7 @@ void crew_stop(struct crew *crew)
 			worker_stop(crew->workers[w]);
 			crew->workers[w] = NULL;
 		}
-	mailbox_free(crew->drained);
+	mailbox_free(crew->reports);
 	mailbox_free(crew->censuses);
 }
 
@@ -235,6 +290,8 @@ void crew_free(struct crew *crew)
 	scripts_free(crew->scripts);
 	writes_free(crew->writes);
 	herd_marks_free(crew->marks);
+	for (size_t i = 0; i < crew->n_early; i++)
+		close(crew->early[i].fd);
 	if (crew->topology != NULL)
 		topology_unref(crew->topology);
 	free(crew->stats);

@@ -16,10 +16,15 @@
 
 struct crew;
 
-/* n_workers workers that share `memory` bytes of buffers, not started yet. on_drained(arg) comes
- * once, after crew_drain(): the last client of all of them has gone. */
+/* What is told of the workers. */
+struct crew_events {
+	void (*on_drained)(void *arg); /* once, after crew_drain(): the last client has gone */
+	void (*on_suspect)(void *arg, uint16_t endpoint_id); /* a worker saw this node fail */
+};
+
+/* n_workers workers that share `memory` bytes of buffers, not started yet. */
 NODISCARD struct crew *crew_new(struct loop *loop, uint16_t n_workers, uint64_t memory,
-				void (*on_drained)(void *arg), void *arg);
+				const struct crew_events *events, void *arg);
 
 /* Counters by worker, and in one more block the control thread's own. */
 struct stats *const *crew_stats(const struct crew *crew);
@@ -33,7 +38,8 @@ void crew_tell(struct crew *crew, struct topology *topology,
 	       bool (*is_new)(void *arg, uint16_t id), void *arg);
 
 /* Hand an accepted socket of a client of the pool of this index to the worker with the fewest clients;
- * at the pool's limit it is told so and closed. */
+ * at the pool's limit it is told so and closed. One of a pool that the workers are still to be told of
+ * waits for that. */
 void crew_accept(struct crew *crew, uint16_t pool_index, int fd, bool is_unix);
 
 void crew_drain(struct crew *crew);

@@ -1,6 +1,6 @@
 /*
  * found.h - the shards of a pool as a discovery source found them: plain data, owned by whoever made it.
- * Layer: control. Includes: base/span, route/endpoint.
+ * Layer: control. Includes: base/span, route/endpoint, route/spec.
  */
 #ifndef CONTROL_FOUND_H
 #define CONTROL_FOUND_H
@@ -12,11 +12,7 @@
 #include "base/attr.h"
 #include "base/span.h"
 #include "route/endpoint.h"
-
-/* Slots first..last of Redis Cluster, both included. */
-struct slot_range {
-	uint16_t first, last;
-};
+#include "route/spec.h"
 
 struct found_shard {
 	char *name;	 /* stable over changes of its addresses; NULL: its address is its name */

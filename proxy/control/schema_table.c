@@ -288,6 +288,14 @@ static const struct setting settings[] = {
 	{OF_POOL(settings.health_timeout_ms), .path = "health.timeout", .type = SETTING_DURATION,
 	 .min = 1, .max = HOUR_MS, .standard = "500ms", .is_redis = true,
 	 .help = "How long a node may take to answer that."},
+	{OF_POOL(settings.hold_ms), .path = "hold.time", .type = SETTING_DURATION, .min = 1,
+	 .max = HOUR_MS, .zero = "off", .standard = "10s", .is_redis = true,
+	 .help = "How long a request that needs a primary waits while its shard has none, before it "
+		 "fails. Only where there may be another: the shard has replicas, its address is a "
+		 "name, or a source finds it. timeouts.request counts from when it is sent."},
+	{OF_POOL(settings.hold_requests), .path = "hold.requests", .type = SETTING_NUMBER, .min = 1,
+	 .max = 10000000, .standard = "10000", .is_redis = true,
+	 .help = "How many requests may wait so, over all workers; more fail at once."},
 	{OF_POOL(settings.ttl.jitter), .path = "ttl_jitter", .type = SETTING_PERCENT, .min = 1,
 	 .max = TTL_WHOLE, .zero = "off", .standard = "off",
 	 .help = "How much an expiry time may go up or down at random, as 5%, so that what was "

@@ -10,6 +10,12 @@
 #define P99	  0.99
 #define US_PER_MS 1000.0
 
+static const char *const pause_names[] = {
+	[PAUSE_NONE] = "no",
+	[PAUSE_WRITES] = "writes",
+	[PAUSE_ALL] = "all",
+};
+
 static const char *const protocol_names[] = {
 	[PROTOCOL_MEMCACHED] = "memcached",
 	[PROTOCOL_REDIS] = "redis",
@@ -114,8 +120,9 @@ static json_t *pool_object(const struct view *view, const struct pool *pool)
 {
 	const struct stats_subject subject = {STATS_OF_POOL, pool->index, 0};
 
-	return json_pack("{so ss sb so ss ss so so}", "name", string_of(pool->name), "protocol",
+	return json_pack("{so ss sb ss so ss ss so so}", "name", string_of(pool->name), "protocol",
 			 protocol_names[pool->protocol], "ready", view_pool_is_ready(view, pool),
+			 "paused", pause_names[pool->pause],
 			 "clients", sum_of(view, subject, offsetof(struct pool_stats, clients)),
 			 "distribution", dist_name(pool->distribution), "hash",
 			 hash_name(pool->hash), "shards", shards_array(view, pool), "commands",

@@ -70,6 +70,11 @@ bool view_is_ready(const struct view *view, struct text *why)
 			text_puts(why, "draining: no client is accepted any more\n");
 		return false;
 	}
+	if (view->topology->version == 0) {
+		if (why != NULL)
+			text_puts(why, "starting: names are being resolved\n");
+		return false;
+	}
 	for (uint16_t i = 0; i < view->topology->n_pools; i++) {
 		const struct pool *pool = &view->topology->pools[i];
 

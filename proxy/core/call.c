@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/connset.h"
+#include "core/era.h"
 
 void call_init(struct call *call, struct request *request, bool reads)
 {
@@ -32,6 +33,11 @@ char *call_failure_text(struct engine *engine, const struct call *call, enum cal
 	case CALL_DOWN:
 	case CALL_NOT_SENT:
 		snprintf(rest, cap, "%s", connset_why(engine, endpoint, why));
+		break;
+	case CALL_NO_PRIMARY:
+		snprintf(rest, cap, "no primary within hold.time: %s",
+			 call->result == CALL_REPLY ? "it refuses to write, or is loading"
+						    : connset_why(engine, endpoint, why));
 		break;
 	case CALL_LOST:
 		snprintf(rest, cap, "connection to %s lost%s", endpoint->text, fate);

@@ -25,6 +25,7 @@ static const char *const fault_texts[] = {
 	[FAULT_REQUEST_TIMEOUT] = "%s did not answer in time",
 	[FAULT_STALLED] = "%s did not answer a probe in time",
 	[FAULT_UNRESOLVED] = "%s: its name is not resolved",
+	[FAULT_UNKNOWN] = "no node of it is known yet (%s)",
 };
 
 const char *connset_fault_text(int fault, const struct endpoint *endpoint,

@@ -49,7 +49,8 @@ enum connset_fault {
 	FAULT_RESET,	       /* reset by the server, or on the way to it */
 	FAULT_REQUEST_TIMEOUT, /* a request was not answered in time */
 	FAULT_STALLED,	       /* a probe was not answered in time */
-	FAULT_UNRESOLVED       /* its name stands for nothing that is known */
+	FAULT_UNRESOLVED,      /* its name stands for nothing that is known */
+	FAULT_UNKNOWN	       /* no source has named the node yet */
 };
 
 /* Make the connections of the usual kind to `endpoint` and begin to connect. */

@@ -5,6 +5,7 @@
 #include "core/connset.h"
 #include "core/era.h"
 #include "core/herd.h"
+#include "core/hold.h"
 #include "core/replicas.h"
 #include "core/request.h"
 
@@ -48,11 +49,17 @@ void engine_adopt(struct engine *engine, struct topology *topology)
 {
 	era_begin(engine, topology);
 	begin_herds(engine);
+	engine->has_pauses = false;
+	for (uint16_t i = 0; i < topology->n_pools; i++)
+		engine->has_pauses |= topology->pools[i].pause != PAUSE_NONE;
+	hold_adopt(engine);
 }
 
 void engine_shut(struct engine *engine)
 {
+	engine->is_shut = true;
 	replicas_shut(engine);
+	hold_shut(engine);
 	for (uint32_t i = 0; i < engine->n_ids; i++)
 		if (engine->connsets[i] != NULL)
 			connset_shut(engine->connsets[i]);
@@ -61,6 +68,7 @@ void engine_shut(struct engine *engine)
 void engine_fini(struct engine *engine)
 {
 	eras_fini(engine);
+	hold_fini(engine);
 	herds_free(engine->herds);
 	free(engine->key_order);
 	arg_list_fini(&engine->args);

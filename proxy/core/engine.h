@@ -25,6 +25,7 @@ struct replica;
 struct replica_probes;
 struct writes;
 struct herds;
+struct hold;
 struct herd_marks;
 struct scripts;
 struct pubsub;
@@ -58,6 +59,7 @@ struct engine {
 	struct writes *writes;	       /* of all workers' clients; NULL: none are remembered */
 	struct herd_marks *marks;      /* of all workers; NULL: nothing is coalesced */
 	struct herds *herds;	       /* NULL: no pool coalesces */
+	struct hold *hold;	       /* NULL: nothing has waited for a primary yet */
 	uint64_t started_us;
 
 	/* Scratch, valid until the next command is parsed; grown, never shrunk. */
@@ -66,6 +68,13 @@ struct engine {
 	uint32_t key_order_cap;
 	struct call **part_of; /* by shard, for the command being split; cleared after */
 	uint32_t n_part_of;
+
+	/* The node of this id refused a connection or a write: somebody should find out why. NULL:
+	 * nobody is told. */
+	void (*suspect)(void *arg, uint16_t endpoint_id);
+	void *suspect_arg;
+	bool has_pauses; /* some pool of the newest topology is paused */
+	bool is_shut;	 /* what fails from now on is not tried again */
 
 	/* Called when chunks reach their limit: the owner of the clients closes the slowest. */
 	void (*relieve)(void *arg);
@@ -96,6 +105,13 @@ void engine_shut(struct engine *engine);
 
 /* Free the rest, once the loop has ended. */
 void engine_fini(struct engine *engine);
+
+/* Have it found out what is the matter with a node. */
+static inline void engine_suspect(const struct engine *engine, const struct endpoint *endpoint)
+{
+	if (engine->suspect != NULL && !engine->is_shut)
+		engine->suspect(engine->suspect_arg, endpoint->id);
+}
 
 static inline const struct codec *engine_codec(const struct pool *pool)
 {

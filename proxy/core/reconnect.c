@@ -38,7 +38,7 @@ static void note_fault(struct upstream *up, int fault)
 static void wait_for_name(struct upstream *up)
 {
 	up->failures = 1;
-	note_fault(up, FAULT_UNRESOLVED);
+	note_fault(up, up->endpoint->is_unknown ? FAULT_UNKNOWN : FAULT_UNRESOLVED);
 	reconnect_set_state(up, UPSTREAM_WAITING);
 }
 
@@ -102,6 +102,7 @@ static void fail(struct upstream *up, int fault, enum call_result result)
 	}
 	note_fault(up, fault);
 	replicas_lost(up->engine, up->endpoint);
+	engine_suspect(up->engine, up->endpoint);
 	stat_add(&up->stats->connect_failures, 1);
 	if (up->failures++ == 0)
 		log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: %s", up->pool->name,
@@ -121,6 +122,7 @@ static void lose(struct upstream *up, int fault, enum call_result result)
 
 	note_fault(up, fault);
 	replicas_lost(up->engine, up->endpoint);
+	engine_suspect(up->engine, up->endpoint);
 	log_limited(&site, LOG_LEVEL_WARN, "pool %s: shard %s: connection lost: %s; reconnecting",
 		    up->pool->name, up->endpoint->shard->name,
 		    connset_fault_text(fault, up->endpoint, why));

@@ -38,11 +38,16 @@ void request_free(struct request *request)
 
 		request->parts = part->next;
 		call_fini(engine, part);
-		if (part != &request->first)
-			slab_put(&engine->calls, part);
+		if (part == &request->first)
+			continue;
+		if (unlikely(part->era != NULL))
+			era_put(part->era);
+		slab_put(&engine->calls, part);
 	}
 	if (request->key_map != NULL)
 		chunk_unref(request->key_map);
+	if (unlikely(request->first.era != NULL))
+		era_put(request->first.era);
 	era_put(request->era);
 	slab_put(&engine->requests, request);
 }

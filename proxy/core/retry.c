@@ -7,6 +7,7 @@ static const enum verdict verdicts[CALL_RESULTS] = {
 	[CALL_NOT_SENT] = ALWAYS, [CALL_LOST] = READS,
 	[CALL_TIMEOUT] = NEVER,				  /* the request's time is over */
 	[CALL_DOWN] = NEVER,				  /* it would be refused again at once */
+	[CALL_NO_PRIMARY] = NEVER, /* it has waited for long enough */
 	[CALL_NO_LEASE] = NEVER,  [CALL_GARBAGE] = NEVER, /* the next answer would be no better */
 };
 

@@ -37,6 +37,7 @@ enum call_result {
 	CALL_DOWN,
 	CALL_GARBAGE,
 	CALL_NO_LEASE,
+	CALL_NO_PRIMARY,
 	CALL_RESULTS
 };
 

@@ -34,6 +34,8 @@ static void fanout_done(struct call *part, enum call_result result)
 
 	if (plan_elsewhere(part, result) || (result != CALL_REPLY && plan_retry(part, result)))
 		return;
+	if (unlikely(part->is_error) && result == CALL_REPLY && plan_refused(part))
+		return;
 	part->result = (uint8_t)result;
 	if (unlikely(part->translated) && result == CALL_REPLY)
 		translate_reply(part);
@@ -64,14 +66,13 @@ static struct call *new_part(struct request *request, const struct shard *shard)
  * counted is our own, so that it is not finished under us. */
 static void send_parts(struct request *request)
 {
-	struct engine *engine = request->engine;
 	struct call *next;
 
 	request->calls_left = request->n_parts + 1;
 	for (struct call *part = request->parts; part != NULL; part = next) {
 		next = part->next;
 		plan_choose(part, part->shard);
-		connset_send(engine, request->client_id, part);
+		plan_send(part);
 	}
 	if (--request->calls_left == 0)
 		finish(request);

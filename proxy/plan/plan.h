@@ -76,4 +76,10 @@ struct upstream *plan_lease(const struct request *request, const struct shard *s
  */
 NODISCARD bool plan_retry(struct call *call, enum call_result result);
 
+/* The node refused the command, unrun, as one that is no primary does: true if it waits for one. */
+NODISCARD bool plan_refused(struct call *call);
+
+/* Give a call to its endpoint, behind those that wait for it. It may be done before this returns. */
+void plan_send(struct call *call);
+
 #endif

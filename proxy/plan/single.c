@@ -1,4 +1,5 @@
 #include "core/connset.h"
+#include "core/hold.h"
 #include "core/reads.h"
 #include "core/retry.h"
 #include "plan/miss.h"
@@ -22,10 +23,11 @@ struct upstream *plan_lease(const struct request *request, const struct shard *s
 void plan_choose(struct call *call, const struct shard *shard)
 {
 	call->endpoint = shard->primary;
+	call->keeps_bytes |= shard->holds;
 	if (likely(call->request->reads == READS_PRIMARY))
 		return;
 	call->endpoint = reads_endpoint(call->request, shard);
-	call->keeps_bytes = call->endpoint->is_replica;
+	call->keeps_bytes |= call->endpoint->is_replica;
 }
 
 bool plan_send_elsewhere(struct call *call, enum call_result result)
@@ -44,9 +46,10 @@ bool plan_retry(struct call *call, enum call_result result)
 	struct request *request = call->request;
 	struct engine *engine = request->engine;
 
-	if (call->pieces_taken || call->lease != NULL ||
-	    !retry_again(result, call->reads, call->attempts, request->pool->settings.retries))
+	if (call->pieces_taken || call->lease != NULL)
 		return false;
+	if (!retry_again(result, call->reads, call->attempts, request->pool->settings.retries))
+		return hold_take(call, result);
 	/* A long read's bytes are let go once written: they are not worth keeping. */
 	if (chain_is_empty(&call->bytes))
 		return false;
@@ -54,6 +57,21 @@ bool plan_retry(struct call *call, enum call_result result)
 	chain_clear(&engine->chunks, &call->reply);
 	connset_send(engine, request->client_id, call);
 	return true;
+}
+
+bool plan_refused(struct call *call)
+{
+	return call->shard->holds && !call->pieces_taken &&
+	       hold_is_refusal(chain_head(&call->reply)) && hold_take(call, CALL_REPLY);
+}
+
+void plan_send(struct call *call)
+{
+	struct request *request = call->request;
+
+	if (unlikely(hold_is_before(call)) && hold_take(call, CALL_DOWN))
+		return;
+	connset_send(request->engine, request->client_id, call);
 }
 
 void plan_append(struct request *request, struct chain *to, const struct command_bytes *command,
@@ -140,6 +158,8 @@ static void single_done(struct call *call, enum call_result result)
 
 	if (plan_elsewhere(call, result))
 		return;
+	if (unlikely(call->is_error) && plan_refused(call))
+		return;
 	if (unlikely(call->is_error && (request->command->flags & CMD_SCRIPT)) && script_cure(call))
 		return;
 	if (likely(result == CALL_REPLY)) {
@@ -181,5 +201,5 @@ void single_start(struct request *request, const struct shard *shard, uint32_t n
 	call->done = single_done;
 	call->on_piece = call->translated ? NULL : single_piece;
 	call->n_keys = n_keys;
-	connset_send(request->engine, request->client_id, call);
+	plan_send(call);
 }

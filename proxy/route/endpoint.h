@@ -52,6 +52,7 @@ struct endpoint {
 	char (*ips)[ENDPOINT_IP_MAX];
 	uint16_t n_ips;
 	bool is_unresolved; /* it is a name that stands for nothing yet: there is no connecting */
+	bool is_unknown;    /* nor is it a node: it only says who should name one */
 };
 
 /* What to connect to at the attempt'th time. */

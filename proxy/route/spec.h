@@ -15,6 +15,9 @@
 enum pool_protocol { PROTOCOL_MEMCACHED, PROTOCOL_REDIS };
 enum multiget_errors { MULTIGET_PARTIAL, MULTIGET_FAIL };
 
+/* What an operator has wait. */
+enum pause { PAUSE_NONE, PAUSE_WRITES, PAUSE_ALL };
+
 /* What a client of a memcached node that gives no answer is told. */
 enum node_protocol { NODE_PROTOCOL_TEXT, NODE_PROTOCOL_BINARY };
 enum on_down { ON_DOWN_ERROR, ON_DOWN_MISS };
@@ -44,12 +47,21 @@ struct replica_spec {
 	char *zone; /* or NULL */
 };
 
+/* Slots first..last of Redis Cluster, both included. */
+struct slot_range {
+	uint16_t first, last;
+};
+
 struct shard_spec {
 	char *name;    /* NULL: its address is its name, and its ring label follows the dialect */
 	char *primary; /* HOST:PORT or unix:PATH */
 	uint32_t weight;
 	struct replica_spec *replicas;
 	size_t n_replicas;
+	char *place;		  /* the address that name and label follow; NULL: the primary's */
+	bool is_unknown;	  /* there is no primary: the address only says who should name it */
+	struct slot_range *slots; /* of Redis Cluster alone */
+	size_t n_slots;
 };
 
 /* A client that says who it is. */
@@ -103,6 +115,8 @@ struct pool_settings {
 	uint32_t read_your_writes_ms; /* 0: off */
 	int identity;		      /* enum identity */
 	uint32_t health_every_ms, health_timeout_ms;
+	uint32_t hold_ms; /* that what needs a primary waits where there is none; 0: not at all */
+	uint32_t hold_requests; /* that wait so at most, over all workers */
 	struct ttl_rule ttl;
 	int coalesce; /* bool */
 };
@@ -139,6 +153,7 @@ struct pool_spec {
 	struct command_spec *commands;
 	size_t n_commands;
 	struct pool_settings settings;
+	enum pause pause; /* no setting: an operator asks for it */
 };
 
 #endif

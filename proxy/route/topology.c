@@ -50,21 +50,44 @@ static int fill_replicas(struct shard *shard, const struct pool_spec *spec,
 	return 0;
 }
 
+static bool is_led(const struct pool_spec *spec)
+{
+	return spec->discover.sentinel.n > 0 || spec->discover.cluster.n > 0;
+}
+
+/* Can it get another primary than the one it has: one of its replicas, what its name will stand for,
+ * or what a source will name? Waiting for a node that nobody takes the place of is of no use. */
+static bool may_hold(const struct pool_spec *spec, const struct shard_spec *shard,
+		     const struct address *place)
+{
+	return spec->protocol == PROTOCOL_REDIS && spec->settings.hold_ms > 0 &&
+	       (shard->n_replicas > 0 || is_led(spec) ||
+		(!place->is_unix && !address_host_is_ip(place->host)));
+}
+
 /* The address, and from it the name and label of a shard that has none. */
 static int fill_shard(struct shard *shard, struct endpoint *endpoint, const struct pool_spec *spec,
 		      const struct shard_spec *from, struct error *error)
 {
 	char label[DIST_LABEL_MAX + 1];
 
-	if (address_parse(from->primary, default_port(spec), &endpoint->address, error) != 0)
+	const char *place_text = from->place != NULL ? from->place : from->primary;
+	char name[ADDRESS_TEXT_MAX];
+	struct address place;
+
+	if (address_parse(from->primary, default_port(spec), &endpoint->address, error) != 0 ||
+	    address_parse(place_text, default_port(spec), &place, error) != 0)
 		return -1;
 	address_format(&endpoint->address, endpoint->text);
+	address_format(&place, name);
+	endpoint->is_unresolved = endpoint->is_unknown = from->is_unknown;
 	shard->primary = endpoint;
 	shard->weight = from->weight;
-	shard->name = alloc_string(from->name != NULL ? from->name : endpoint->text);
+	shard->holds = may_hold(spec, from, &place);
+	shard->name = alloc_string(from->name != NULL ? from->name : name);
 	if (from->name == NULL &&
-	    dist_label((enum dist_kind)spec->distribution, spec->node_string,
-		       endpoint->address.host, endpoint->address.port, label, error) != 0)
+	    dist_label((enum dist_kind)spec->distribution, spec->node_string, place.host,
+		       place.port, label, error) != 0)
 		return -1;
 	shard->label = alloc_string(from->name != NULL ? from->name : label);
 	return 0;
@@ -181,6 +204,8 @@ static void fill_settings(struct pool *pool, const struct pool_spec *spec)
 	pool->prefix_ignored = alloc_string(prefix != NULL ? prefix : "");
 	pool->prefix_len = strlen(pool->prefix_ignored);
 	pool->settings = spec->settings;
+	pool->has_led_roles = is_led(spec);
+	pool->pause = spec->pause;
 	pool->node_user = copy_text(spec->credentials.name);
 	pool->node_password = copy_text(spec->credentials.password.text);
 	fill_users(pool, spec);

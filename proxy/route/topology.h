@@ -26,6 +26,7 @@ struct shard {
 	struct endpoint *primary;
 	struct endpoint *replicas; /* those in the proxy's zone first */
 	uint16_t n_replicas;
+	bool holds; /* it may get another primary, for which its requests wait */
 };
 
 /* Who a client may say it is, and what it may do then. */
@@ -67,9 +68,11 @@ struct pool {
 	size_t n_policies;
 	struct command_spec *commands; /* that the table of commands has not */
 	size_t n_commands;
+	enum pause pause;	       /* what waits at the moment, because an operator says so */
 	bool reads_replicas;	       /* some read of it may go to a replica */
 	bool coalesces;		       /* some reads of it may share a call */
 	bool has_ttl_rules;	       /* some expiry time of it may be changed */
+	bool has_led_roles;	       /* Sentinel or a cluster says who its primaries are */
 	struct cluster_config cluster; /* told to clients that look for its nodes */
 	struct pool_settings settings;
 };

@@ -12,12 +12,13 @@
 #include "proto/resp_inline.h"
 #include "serve/dispatch.h"
 #include "serve/dispatch_binary.h"
+#include "serve/pause.h"
 
 static const struct request_events request_events;
 
 static bool may_parse(const struct client *client)
 {
-	return !client->closing && !client->gone && !client->session.is_held &&
+	return !client->closing && !client->gone && !client->session.is_held && !client->paused &&
 	       !(client->alone && client->in_flight > 0) &&
 	       client->in_flight < client->pool->settings.in_flight &&
 	       stream_unsent(client->stream) < CLIENT_UNSENT_HIGH;
@@ -51,6 +52,8 @@ static void leave(struct client *client)
 	struct engine *engine = client->engine;
 
 	client->gone = true;
+	if (client->paused)
+		clients->n_paused--;
 	orphan_requests(client);
 	plan_client_left(engine, &client->session);
 	chain_clear(&engine->chunks, &client->pushes);
@@ -138,6 +141,15 @@ static void unblock(struct client *client)
 	stream_resume(client->stream);
 	if (client->ended && stream_held(client->stream) == stream_unsent(client->stream))
 		client_close_after_replies(client);
+}
+
+void client_resume(struct client *client)
+{
+	if (!client->paused)
+		return;
+	client->paused = false;
+	client->clients->n_paused--;
+	unblock(client);
 }
 
 /* Replies leave from the head of the list, as far as it is finished. */
@@ -279,6 +291,25 @@ static void take_more(struct client *client, struct span in, uint32_t need)
 		refuse(client, in, client->codec->no_memory, STAT_OUT_OF_MEMORY);
 }
 
+/* False if the command waits, or has been refused. */
+static bool passes_pause(struct client *client, struct span in, const struct parsed *parsed)
+{
+	enum pause_verdict verdict = pause_verdict(client, parsed);
+
+	if (verdict == PAUSE_WAIT) {
+		client->paused = true;
+		client->clients->n_paused++;
+	} else if (verdict == PAUSE_FULL) {
+		struct request *request = dispatch_request(client, NULL, &request_events);
+
+		if (client->codec == &codec_mc_binary)
+			binary_begin(request, in.p);
+		client->swallow = parsed->swallow;
+		request_fail(request, PAUSE_FULL_TEXT);
+	}
+	return verdict == PAUSE_PASS;
+}
+
 /* Take one command from the start of `in`; returns its length, or 0 if it is not whole yet or has to
  * wait for those before it. */
 static size_t take_command(struct client *client, struct chunk *chunk, struct span in)
@@ -298,6 +329,8 @@ static size_t take_command(struct client *client, struct chunk *chunk, struct sp
 	default:
 		break;
 	}
+	if (unlikely(engine->has_pauses) && !passes_pause(client, in, &parsed))
+		return client->paused ? 0 : parsed.len;
 	client->swallow = parsed.swallow;
 	bool has_room = has_memory(engine), taken = true;
 	if (unlikely(client->gone))
@@ -326,7 +359,7 @@ static size_t swallow(struct client *client, size_t n)
 static void wait_for_room(struct client *client, size_t waiting)
 {
 	client->blocked = true;
-	if (!client->session.is_held || waiting > CLIENT_AHEAD_MAX || client->ended)
+	if ((!client->session.is_held && !client->paused) || waiting > CLIENT_AHEAD_MAX || client->ended)
 		stream_pause(client->stream);
 }
 
@@ -376,7 +409,7 @@ static void on_end(void *owner, int err)
 {
 	struct client *client = owner;
 
-	if (err != STREAM_EOF || client->finished || client->session.waits_on != NULL ||
+	if (err != STREAM_EOF || client->finished || client->paused || client->session.waits_on != NULL ||
 	    client->session.subscriber != NULL)
 		client_close(client);
 	else if (client->blocked)

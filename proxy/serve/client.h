@@ -26,6 +26,7 @@ struct clients {
 	struct engine *engine;
 	struct client_list list;
 	uint32_t n;
+	uint32_t n_paused; /* of them, whose next command waits for the end of a pause */
 	uint64_t next_id;
 	bool draining;
 	struct ticket_list tickets; /* census.c: requests that wait */
@@ -58,6 +59,7 @@ struct client {
 	bool asks;     /* its CLIENT KILL is under way, which it is told of even if it is meant */
 	bool blocked;  /* bytes wait to be parsed until there is room again */
 	bool is_known; /* memcached: its first byte has said what it speaks */
+	bool paused;   /* its next command waits for the end of a pause */
 	bool alone;    /* the next command waits until all before it are answered */
 	bool ended;    /* it sends no more, and what it sent before still waits */
 	bool closing;  /* no command is taken any more: close once all is answered */
@@ -74,6 +76,9 @@ void client_accept(struct clients *clients, const struct pool *pool, int fd, boo
  * open, which ends where it began. The client of a pool that is gone is closed, after its replies.
  */
 void client_renew(struct client *client);
+
+/* A pause may be over: look at its next command again. */
+void client_resume(struct client *client);
 
 /* Work out whose writes its reads must see, after it has said who it is. */
 void client_identify(struct client *client);

@@ -74,6 +74,8 @@ void clients_renew(struct clients *clients)
 	for (client = TAILQ_FIRST(&clients->list); client != NULL; client = next) {
 		next = TAILQ_NEXT(client, link);
 		client_renew(client);
+		if (!client->gone)
+			client_resume(client);
 	}
 }
 

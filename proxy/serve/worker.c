@@ -59,6 +59,13 @@ static void on_census(void *arg, struct census *census)
 	worker->events->on_census(worker->arg, census);
 }
 
+static void on_suspect(void *arg, uint16_t endpoint_id)
+{
+	struct worker *worker = arg;
+
+	worker->events->on_suspect(worker->arg, endpoint_id);
+}
+
 static void on_sweep(void *arg)
 {
 	struct worker *worker = arg;
@@ -168,6 +175,8 @@ struct worker *worker_start(const struct engine_setup *setup, const struct worke
 	engine_init(&worker->engine, setup);
 	worker->engine.relieve = on_relieve;
 	worker->engine.relieve_arg = worker;
+	worker->engine.suspect = on_suspect;
+	worker->engine.suspect_arg = worker;
 	worker->clients.engine = &worker->engine;
 	worker->clients.pass_on = on_census;
 	worker->clients.pass_on_arg = worker;

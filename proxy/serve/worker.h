@@ -16,6 +16,7 @@ struct worker;
 struct worker_events {
 	void (*on_drained)(void *arg); /* once, after worker_drain(): the last client has gone */
 	void (*on_census)(void *arg, struct census *census); /* to be passed on to the next */
+	void (*on_suspect)(void *arg, uint16_t endpoint_id); /* a node failed: engine->suspect */
 };
 
 /* Start a worker's thread. Aborts where no thread can be had. */

@@ -440,6 +440,31 @@ START_TEST(a_family_that_failed_is_told_from_one_that_is_not_there)
 }
 END_TEST
 
+START_TEST(what_was_known_of_a_family_that_failed_is_kept)
+{
+	struct ip now[2], known[2];
+	struct resolver_answer answer = {.ips = now, .n_ips = 1};
+	size_t n;
+
+	ck_assert(ip_parse("10.0.0.2", &now[0]) && ip_parse("fd00::2", &now[1]));
+	ck_assert(ip_parse("10.0.0.1", &known[0]) && ip_parse("fd00::1", &known[1]));
+	for (int lacks = 0; lacks < 2; lacks++) {
+		answer.lacks_v6 = lacks;
+		struct ip *ips = resolver_merge(&answer, known, 2, &n);
+		ck_assert_uint_eq(n, lacks ? 2 : 1);
+		ck_assert_str_eq(ips[0].text, "10.0.0.2");
+		ck_assert_str_eq(ips[n - 1].text, lacks ? "fd00::1" : "10.0.0.2");
+		free(ips);
+	}
+	answer = (struct resolver_answer){.ips = now + 1, .n_ips = 1, .lacks_v4 = true};
+	struct ip *ips = resolver_merge(&answer, known, 2, &n);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_str_eq(ips[0].text, "10.0.0.1");
+	ck_assert_str_eq(ips[1].text, "fd00::2");
+	free(ips);
+}
+END_TEST
+
 static void gone_and_failed(const struct dns_question *question, struct dns_reply *reply)
 {
 	dns_reply_code(reply, question->type == DNS_A ? DNS_NXDOMAIN : DNS_SERVFAIL);
@@ -763,6 +788,7 @@ Suite *resolver_suite(void)
 	tcase_add_loop_test(tcase, what_is_no_answer_is_told_as_what_it_is, 0, ARRAY_LEN(nothings));
 	tcase_add_test(tcase, forged_replies_do_not_keep_the_right_one_off);
 	tcase_add_test(tcase, a_family_that_failed_is_told_from_one_that_is_not_there);
+	tcase_add_test(tcase, what_was_known_of_a_family_that_failed_is_kept);
 	tcase_add_test(tcase, a_failure_beside_nothing_is_a_failure);
 	tcase_add_test(tcase, finds_services);
 	tcase_add_test(tcase, services_are_bounded);

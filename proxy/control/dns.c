@@ -5,11 +5,10 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/rng.h"
 #include "base/text.h"
+#include "control/pace.h"
 
-#define JITTER_PART 20 /* a wait is longer by up to one part in this many */
-#define SHOWN_MAX   4  /* addresses that a log line has of each list */
+#define SHOWN_MAX 4 /* addresses that a log line has of each list */
 
 enum state {
 	STATE_RESTING, /* until its timer fires; an IP for ever */
@@ -42,7 +41,7 @@ struct dns {
 	size_t n_asking;
 	struct timer *tell;
 	bool is_telling; /* it runs */
-	struct rng rng;
+	struct pace pace;
 	struct dns_counters counters;
 };
 
@@ -139,27 +138,7 @@ static void on_due(void *arg)
 /* How long a name that is refreshed must wait still. */
 static uint64_t refresh_wait_ms(const struct name *name)
 {
-	uint64_t since_ms = (loop_now_us(name->dns->setup.loop) - name->asked_us) / 1000;
-
-	return since_ms < DNS_REFRESH_EVERY_MS ? DNS_REFRESH_EVERY_MS - since_ms : 0;
-}
-
-static uint32_t clamp(const struct dns *dns, uint64_t ms)
-{
-	if (ms < dns->setup.min_ttl_ms)
-		return dns->setup.min_ttl_ms;
-	return ms < dns->setup.max_ttl_ms ? (uint32_t)ms : dns->setup.max_ttl_ms;
-}
-
-static uint64_t backoff_ms(const struct name *name)
-{
-	uint64_t ms = DNS_BACKOFF_FIRST_MS, last = DNS_BACKOFF_LAST_MS;
-
-	if (name->dns->setup.min_ttl_ms > last)
-		last = name->dns->setup.min_ttl_ms;
-	for (uint32_t i = 1; i < name->failures && ms < last; i++)
-		ms *= 2;
-	return ms < last ? ms : last;
+	return pace_until_refresh(name->asked_us, loop_now_us(name->dns->setup.loop));
 }
 
 static void rest(struct name *name, uint64_t ms)
@@ -167,15 +146,6 @@ static void rest(struct name *name, uint64_t ms)
 	name->state = STATE_RESTING;
 	name->due_us = loop_now_us(name->dns->setup.loop) + ms * 1000;
 	timer_start(name->timer, ms);
-}
-
-/* Later by a little chance: what was asked for together does not stay together. */
-static void rest_about(struct name *name, uint64_t ms)
-{
-	if (name->is_again)
-		rest(name, refresh_wait_ms(name));
-	else
-		rest(name, ms + rng_below(&name->dns->rng, ms / JITTER_PART + 1));
 }
 
 /* ------------------------------------------------------------------ answers */
@@ -195,27 +165,12 @@ static void on_failure(struct name *name, const char *why)
 	name->trouble = trouble;
 }
 
-static size_t keep_family(const struct name *name, bool is_v6, struct ip *ips, size_t n)
-{
-	for (size_t i = 0; i < name->n_ips; i++)
-		if (name->ips[i].is_v6 == is_v6)
-			ips[n++] = name->ips[i];
-	return n;
-}
-
-/* Of a family whose question failed what was known stays, as it does when both fail. */
 static void on_success(struct name *name, const struct resolver_answer *answer)
 {
 	static struct log_site site;
-	struct ip *ips = alloc_zeroed(answer->n_ips + name->n_ips, sizeof(ips[0]));
-	size_t n = answer->n_ips;
+	size_t n;
+	struct ip *ips = resolver_merge(answer, name->ips, name->n_ips, &n);
 
-	memcpy(ips, answer->ips, n * sizeof(ips[0]));
-	if (answer->lacks_v4)
-		n = keep_family(name, false, ips, n);
-	if (answer->lacks_v6)
-		n = keep_family(name, true, ips, n);
-	n = ip_sort(ips, n);
 	if (name->trouble.text[0] != '\0')
 		log_limited(&site, LOG_LEVEL_INFO, "dns: %s: has an answer again", name->text);
 	name->failures = 0;
@@ -233,13 +188,15 @@ static void on_answer(void *arg, const struct resolver_answer *answer)
 
 	name->query = NULL;
 	dns->n_asking--;
+	uint64_t ms;
 	if (answer->status == RESOLVER_OK) {
 		on_success(name, answer);
-		rest_about(name, clamp(dns, (uint64_t)answer->ttl_s * 1000));
+		ms = pace_after_answer(&dns->pace, answer->ttl_s);
 	} else {
 		on_failure(name, answer->why);
-		rest_about(name, backoff_ms(name));
+		ms = pace_after_failure(&dns->pace, name->failures);
 	}
+	rest(name, name->is_again ? refresh_wait_ms(name) : ms);
 	ask_next(dns);
 }
 
@@ -324,7 +281,8 @@ struct dns *dns_new(const struct dns_setup *setup)
 	dns->setup = *setup;
 	TAILQ_INIT(&dns->queue);
 	dns->tell = timer_new(setup->loop, on_tell, dns);
-	rng_init(&dns->rng, loop_real_ms(setup->loop) ^ loop_now_us(setup->loop) << 20);
+	pace_init(&dns->pace, setup->min_ttl_ms, setup->max_ttl_ms,
+		  loop_real_ms(setup->loop) ^ loop_now_us(setup->loop) << 20);
 	return dns;
 }
 
@@ -386,8 +344,8 @@ void dns_refresh(struct dns *dns, const char *text)
 void dns_use(struct dns *dns, struct resolver *resolver, uint32_t min_ttl_ms, uint32_t max_ttl_ms)
 {
 	dns->setup.resolver = resolver;
-	dns->setup.min_ttl_ms = min_ttl_ms;
-	dns->setup.max_ttl_ms = max_ttl_ms;
+	dns->pace.min_ms = min_ttl_ms;
+	dns->pace.max_ms = max_ttl_ms;
 	for (struct name *name = dns->names; name != NULL; name = name->hh.next)
 		if (name->state == STATE_ASKING) {
 			stop(name);

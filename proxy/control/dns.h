@@ -2,9 +2,9 @@
  * dns.h - the addresses of the names that a topology needs, kept fresh.
  *
  * A name is asked for again when its time to live is over, within bounds; after a failure sooner, and
- * then less and less often. Whatever happens its last good addresses stay: a name whose records are
+ * then less and less often (pace.h). Whatever happens its last good addresses stay: a name whose records are
  * gone, or whose server is, loses nothing. The control thread's.
- * Layer: control. Includes: io/resolver.
+ * Layer: control. Includes: io/loop, io/resolver.
  */
 #ifndef CONTROL_DNS_H
 #define CONTROL_DNS_H
@@ -16,11 +16,8 @@
 #include "io/loop.h"
 #include "io/resolver.h"
 
-#define DNS_UNDER_WAY_MAX    64	  /* names that are asked for at once: a burst would be dropped */
-#define DNS_REFRESH_EVERY_MS 100  /* a name is not refreshed more often */
-#define DNS_COALESCE_MS	     50	  /* changes within this time are told as one */
-#define DNS_BACKOFF_FIRST_MS 250  /* after a failure; doubled after each further one ... */
-#define DNS_BACKOFF_LAST_MS  5000 /* ... up to this, or min_ttl_ms if that is more */
+#define DNS_UNDER_WAY_MAX 64 /* names that are asked for at once: a burst would be dropped */
+#define DNS_COALESCE_MS	  50 /* changes within this time are told as one */
 
 struct dns;
 
@@ -61,7 +58,7 @@ NODISCARD const char *dns_trouble(const struct dns *dns, const char *name);
 
 /*
  * Ask for a name now, or for all (NULL): one of its addresses failed, or an operator wants it. What
- * comes sooner than DNS_REFRESH_EVERY_MS after the last question waits until then.
+ * comes sooner than PACE_REFRESH_MS after the last question waits until then.
  */
 void dns_refresh(struct dns *dns, const char *name);
 

@@ -298,6 +298,20 @@ struct resolver_query *resolver_services(struct resolver *resolver, const char *
 	return query;
 }
 
+struct ip *resolver_merge(const struct resolver_answer *answer, const struct ip *known,
+			  size_t n_known, size_t *n)
+{
+	struct ip *ips = alloc_zeroed(answer->n_ips + n_known, sizeof(ips[0]));
+
+	*n = answer->n_ips;
+	memcpy(ips, answer->ips, *n * sizeof(ips[0]));
+	for (size_t i = 0; i < n_known; i++)
+		if (known[i].is_v6 ? answer->lacks_v6 : answer->lacks_v4)
+			ips[(*n)++] = known[i];
+	*n = ip_sort(ips, *n);
+	return ips;
+}
+
 void resolver_cancel(struct resolver_query *query)
 {
 	query->fn = NULL;

@@ -71,6 +71,13 @@ struct resolver_query *resolver_addresses(struct resolver *resolver, const char 
 struct resolver_query *resolver_services(struct resolver *resolver, const char *name,
 					 resolver_fn *fn, void *arg);
 
+/*
+ * The addresses of an OK answer, with those of known[0..n_known) that are of a family which it lacks:
+ * what was known stays, as it does when both fail. Sorted, for free(); *n: how many.
+ */
+NODISCARD struct ip *resolver_merge(const struct resolver_answer *answer, const struct ip *known,
+				    size_t n_known, size_t *n);
+
 /* The query's fn will not run. Not after it has run. */
 void resolver_cancel(struct resolver_query *query);
 

@@ -15,6 +15,8 @@ static const struct discovery_ops *ops_of(const struct discover_spec *discover)
 		const struct discovery_ops *ops;
 	} rows[] = {
 		{discover->elasticache != NULL, &discovery_elasticache_ops},
+		{discover->dns != NULL, &discovery_dns_ops},
+		{discover->srv != NULL, &discovery_srv_ops},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

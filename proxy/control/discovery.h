@@ -21,6 +21,7 @@ struct resolver; /* io/resolver.h */
 struct discovery_setup {
 	struct loop *loop; /* with a chunk pool: it has streams */
 	struct resolver *resolver;
+	uint32_t min_ttl_ms, max_ttl_ms; /* of answers of DNS; 0: 1 s and 5 minutes */
 	/* Its `discover`, `protocol`, `name`, `credentials` and timeouts. */
 	const struct pool_spec *pool;
 	void (*on_found)(void *arg, const struct found *found);

@@ -17,6 +17,7 @@ static const struct discovery_ops *ops_of(const struct discover_spec *discover)
 		{discover->elasticache != NULL, &discovery_elasticache_ops},
 		{discover->dns != NULL, &discovery_dns_ops},
 		{discover->srv != NULL, &discovery_srv_ops},
+		{discover->sentinel.n > 0, &discovery_sentinel_ops},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -67,18 +68,11 @@ void discovery_fini(struct discovery *discovery)
 	found_fini(&discovery->last);
 }
 
-void discovery_tell(struct discovery *discovery, const struct found *found)
+void discovery_offer(struct discovery *discovery, const struct found *found)
 {
 	struct found copy;
 
-	if (found->n == 0) {
-		discovery_fail(discovery, "there are no shards in the answer");
-		return;
-	}
-	if (discovery->trouble.text[0] != '\0')
-		log_write(LOG_LEVEL_INFO, "pool %s: discovery by %s: all is well again",
-			  discovery->pool, discovery->ops->name);
-	discovery->trouble.text[0] = '\0';
+	assert(found->n > 0);
 	if (found_equal(found, &discovery->last))
 		return;
 	found_copy(&copy, found);
@@ -88,6 +82,15 @@ void discovery_tell(struct discovery *discovery, const struct found *found)
 	log_write(LOG_LEVEL_INFO, "pool %s: discovery by %s: %zu shard%s", discovery->pool,
 		  discovery->ops->name, copy.n, copy.n == 1 ? "" : "s");
 	discovery->on_found(discovery->arg, &discovery->last);
+}
+
+void discovery_tell(struct discovery *discovery, const struct found *found)
+{
+	if (discovery->trouble.text[0] != '\0')
+		log_write(LOG_LEVEL_INFO, "pool %s: discovery by %s: all is well again",
+			  discovery->pool, discovery->ops->name);
+	discovery->trouble.text[0] = '\0';
+	discovery_offer(discovery, found);
 }
 
 void discovery_fail(struct discovery *discovery, const char *fmt, ...)

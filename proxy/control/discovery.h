@@ -24,6 +24,7 @@ struct discovery_setup {
 	uint32_t min_ttl_ms, max_ttl_ms; /* of answers of DNS; 0: 1 s and 5 minutes */
 	/* Its `discover`, `protocol`, `name`, `credentials` and timeouts. */
 	const struct pool_spec *pool;
+	/* May refresh the discovery, and may not free it. */
 	void (*on_found)(void *arg, const struct found *found);
 	void *arg;
 };
@@ -68,8 +69,9 @@ void discovery_init(struct discovery *discovery, const struct discovery_ops *ops
 		    const struct discovery_setup *setup);
 void discovery_fini(struct discovery *discovery);
 
-/* A look came to this list, the caller's: on_found is told if it is not empty and differs from the
- * last. Ends any trouble. */
+/* A look came to this list, the caller's, which is not empty: on_found is told if it differs from the
+ * last. The same, and all is well: ends any trouble. */
+void discovery_offer(struct discovery *discovery, const struct found *found);
 void discovery_tell(struct discovery *discovery, const struct found *found);
 
 /* A look came to nothing: keep why, and log it where it is new. */

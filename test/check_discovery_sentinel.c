@@ -16,9 +16,11 @@
 #define B	 "*2\r\n$1\r\nB\r\n$1\r\n1\r\n"
 #define NOBODY	 "*2\r\n$1\r\n?\r\n$1\r\n0\r\n"
 #define NO_NODES "*0\r\n"
-#define ONE(name, flags) "*6\r\n$2\r\nip\r\n$1\r\n" name "\r\n$4\r\nport\r\n$1\r\n1\r\n$5\r\nflags\r\n" flags "\r\n"
-#define UP	 "$5\r\nslave"
-#define DOWN	 "$12\r\ns_down,slave"
+#define ONE(name, flags)                                                                           \
+	"*6\r\n$2\r\nip\r\n$1\r\n" name "\r\n$4\r\nport\r\n$1\r\n1\r\n$5\r\nflags\r\n" flags "\r"  \
+											     "\n"
+#define UP   "$5\r\nslave"
+#define DOWN "$12\r\ns_down,slave"
 
 #define S1 7001 /* the Sentinels' ports */
 #define S2 7002
@@ -137,8 +139,9 @@ START_TEST(one_that_lies_alone_moves_nothing)
 	fake_fleet_advance_ms(&fleet, 5000);
 	expect("m=A:1+B:1");
 	ck_assert_uint_eq(fleet.n_told, 1);
-	expect_trouble("primary of m: 1 of 3 Sentinels say B:1; expected more than half; connect to "
-		       "s2:7002: connection refused");
+	expect_trouble(
+		"primary of m: 1 of 3 Sentinels say B:1; expected more than half; connect to "
+		"s2:7002: connection refused");
 	fake_node_back(S2);
 	fake_node_answer(S2, ADDRESS, B);
 	fake_fleet_advance_ms(&fleet, 2500);
@@ -278,9 +281,17 @@ START_TEST(each_primary_has_its_place_from_the_start)
 END_TEST
 
 static const char *const hostile[] = {
-	NOBODY,	 "*2\r\n$0\r\n\r\n$1\r\n1\r\n", "*2\r\n$1\r\nB\r\n$5\r\n65536\r\n", "+OK\r\n",
-	":1\r\n", "*1\r\n$1\r\nB\r\n", "-ERR what\r\n", "HTTP/1.1 400 Bad Request\r\n", "*2\r\n*0\r\n*0\r\n",
-	"$1048577\r\n", "*1000000000\r\n",
+	NOBODY,
+	"*2\r\n$0\r\n\r\n$1\r\n1\r\n",
+	"*2\r\n$1\r\nB\r\n$5\r\n65536\r\n",
+	"+OK\r\n",
+	":1\r\n",
+	"*1\r\n$1\r\nB\r\n",
+	"-ERR what\r\n",
+	"HTTP/1.1 400 Bad Request\r\n",
+	"*2\r\n*0\r\n*0\r\n",
+	"$1048577\r\n",
+	"*1000000000\r\n",
 };
 
 START_TEST(a_hostile_answer_changes_nothing)

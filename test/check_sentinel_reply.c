@@ -84,10 +84,8 @@ START_TEST(every_cut_is_refused)
 END_TEST
 
 static const char *const unfit[] = {
-	"$5\r\nflags\r\n$12\r\ns_down,slave\r\n",
-	"$5\r\nflags\r\n$19\r\nslave,o_down,whatev\r\n",
-	"$5\r\nflags\r\n$12\r\ndisconnected\r\n",
-	"$18\r\nmaster-link-status\r\n$3\r\nerr\r\n",
+	"$5\r\nflags\r\n$12\r\ns_down,slave\r\n",   "$5\r\nflags\r\n$19\r\nslave,o_down,whatev\r\n",
+	"$5\r\nflags\r\n$12\r\ndisconnected\r\n",   "$18\r\nmaster-link-status\r\n$3\r\nerr\r\n",
 	"$13\r\nrole-reported\r\n$6\r\nmaster\r\n",
 };
 
@@ -95,8 +93,8 @@ START_TEST(leaves_out_what_cannot_be_read)
 {
 	char reply[256];
 
-	snprintf(reply, sizeof(reply), "*1\r\n*6\r\n$2\r\nip\r\n$1\r\nh\r\n%s$4\r\nport\r\n$1\r\n1\r\n",
-		 unfit[_i]);
+	snprintf(reply, sizeof(reply),
+		 "*1\r\n*6\r\n$2\r\nip\r\n$1\r\nh\r\n%s$4\r\nport\r\n$1\r\n1\r\n", unfit[_i]);
 	struct text replicas = replicas_in(span_of(reply));
 	ck_assert_str_eq(replicas.p, "");
 	text_free(&replicas);

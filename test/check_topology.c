@@ -108,9 +108,12 @@ static const struct shard *route(const struct pool *pool, struct digest *digest,
 
 START_TEST(routes_by_prefix_and_tag)
 {
-	static struct shard_spec many[] = {{.name = "a", .primary = "h:1", .weight = 1}, {.name = "b", .primary = "h:2", .weight = 1},
-					   {.name = "c", .primary = "h:3", .weight = 1}, {.name = "d", .primary = "h:4", .weight = 1},
-					   {.name = "e", .primary = "h:5", .weight = 1}, {.name = "f", .primary = "h:6", .weight = 1}};
+	static struct shard_spec many[] = {{.name = "a", .primary = "h:1", .weight = 1},
+					   {.name = "b", .primary = "h:2", .weight = 1},
+					   {.name = "c", .primary = "h:3", .weight = 1},
+					   {.name = "d", .primary = "h:4", .weight = 1},
+					   {.name = "e", .primary = "h:5", .weight = 1},
+					   {.name = "f", .primary = "h:6", .weight = 1}};
 	struct pool_spec spec = sessions_spec();
 	spec.shards = many;
 	spec.n_shards = ARRAY_LEN(many);
@@ -198,10 +201,14 @@ END_TEST
 static struct shard_spec same_name[] = {{.name = "a", .primary = "h:1", .weight = 1},
 					{.name = "b", .primary = "h:2", .weight = 1},
 					{.name = "a", .primary = "h:3", .weight = 1}};
-static struct shard_spec same_address[] = {{.primary = "h", .weight = 1}, {.primary = "h:11211", .weight = 1}};
-static struct shard_spec same_label[] = {{.name = "h", .primary = "x:1", .weight = 1}, {.primary = "h:11211", .weight = 1}};
-static struct shard_spec bad_address[] = {{.name = "a", .primary = "h:1", .weight = 1}, {.name = "b", .primary = "h:x", .weight = 1}};
-static struct shard_spec no_weight[] = {{.name = "a", .primary = "h:1", .weight = 1}, {.name = "b", .primary = "h:2"}};
+static struct shard_spec same_address[] = {{.primary = "h", .weight = 1},
+					   {.primary = "h:11211", .weight = 1}};
+static struct shard_spec same_label[] = {{.name = "h", .primary = "x:1", .weight = 1},
+					 {.primary = "h:11211", .weight = 1}};
+static struct shard_spec bad_address[] = {{.name = "a", .primary = "h:1", .weight = 1},
+					  {.name = "b", .primary = "h:x", .weight = 1}};
+static struct shard_spec no_weight[] = {{.name = "a", .primary = "h:1", .weight = 1},
+					{.name = "b", .primary = "h:2"}};
 static struct shard_spec unresolved[] = {{.primary = "h:1", .weight = 1}};
 
 static const struct {

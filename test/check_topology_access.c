@@ -13,9 +13,17 @@ static struct replica_spec replicas_of_a[] = {{"ra1", "east"},
 					      {"ra4", "west"}};
 static struct replica_spec replicas_of_c[] = {{"unix:/rc", "west"}};
 static struct shard_spec shards[] = {
-	{.name = "a", .primary = "a", .weight = 1, .replicas = replicas_of_a, .n_replicas = ARRAY_LEN(replicas_of_a)},
+	{.name = "a",
+	 .primary = "a",
+	 .weight = 1,
+	 .replicas = replicas_of_a,
+	 .n_replicas = ARRAY_LEN(replicas_of_a)},
 	{.name = "b", .primary = "b", .weight = 1},
-	{.name = "c", .primary = "c", .weight = 1, .replicas = replicas_of_c, .n_replicas = ARRAY_LEN(replicas_of_c)},
+	{.name = "c",
+	 .primary = "c",
+	 .weight = 1,
+	 .replicas = replicas_of_c,
+	 .n_replicas = ARRAY_LEN(replicas_of_c)},
 };
 static uint64_t bits[] = {UINT64_C(1) << 63, 2};
 static char *user_prefixes[] = {"app:", "tmp:"};
@@ -98,7 +106,8 @@ END_TEST
 START_TEST(a_replica_that_is_no_address_is_blamed)
 {
 	static struct replica_spec wrong[] = {{"h:x", NULL}};
-	static struct shard_spec shard = {.name = "s", .primary = "h:1", .weight = 1, .replicas = wrong, .n_replicas = 1};
+	static struct shard_spec shard = {
+		.name = "s", .primary = "h:1", .weight = 1, .replicas = wrong, .n_replicas = 1};
 	struct pool_spec spec = {.name = "p", .shards = &shard, .n_shards = 1};
 	struct error error;
 

@@ -63,6 +63,8 @@ static struct topology *build(const struct data_path_setup *setup)
 		.read_your_writes_ms = setup->read_your_writes_ms,
 		.health_every_ms = 250,
 		.health_timeout_ms = 500,
+		.health_fall = 3,
+		.health_rise = 2,
 		.ttl = setup->ttl,
 		.coalesce = setup->coalesce,
 		.node_protocol = (int)setup->node_protocol,

@@ -15,7 +15,10 @@ static struct replica_spec sessions_replicas[] = {
 };
 
 static struct shard_spec sessions_shards[] = {
-	{.primary = (char[]){"10.0.1.1:6379"}, .weight = 1, .replicas = sessions_replicas, .n_replicas = ARRAY_LEN(sessions_replicas)},
+	{.primary = (char[]){"10.0.1.1:6379"},
+	 .weight = 1,
+	 .replicas = sessions_replicas,
+	 .n_replicas = ARRAY_LEN(sessions_replicas)},
 };
 
 static const struct pool_spec specs[] = {

@@ -5,8 +5,9 @@
 
 #include "base/alloc.h"
 
-#define SAMPLE_KEYS 4096 /* where the shares cannot be worked out: the control thread has more to do */
-#define NAMED_MAX   8	 /* of a kind that are told by name; the rest is counted */
+#define SAMPLE_KEYS                                                                                \
+	4096	    /* where the shares cannot be worked out: the control thread has more to do */
+#define NAMED_MAX 8 /* of a kind that are told by name; the rest is counted */
 
 /* One line being written: what stands before the next thing told. */
 struct line {

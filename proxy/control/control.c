@@ -241,11 +241,11 @@ static void init(struct control *control, const struct config *config, const cha
 	control->entrances = entrances_new(control->loop, on_accept, control);
 	control->registry = registry_new(
 		&(struct registry_setup){control->loop, control->crew, on_published, control});
-	control->reload = reload_new(
-		&(struct reload_setup){control->loop, control->registry, control->entrances,
-				       crew_stats(control->crew)[n], on_config, on_changed,
-				       control},
-		path);
+	control->reload =
+		reload_new(&(struct reload_setup){control->loop, control->registry,
+						  control->entrances, crew_stats(control->crew)[n],
+						  on_config, on_changed, control},
+			   path);
 	control->grace = timer_new(control->loop, on_grace_over, control);
 	control->close_admin = timer_new(control->loop, on_close_admin, control);
 	for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++)

@@ -243,8 +243,8 @@ uint16_t crew_size(const struct crew *crew)
 	return crew->n;
 }
 
-void crew_tell(struct crew *crew, struct topology *topology,
-	       bool (*is_new)(void *arg, uint16_t id), void *arg)
+void crew_tell(struct crew *crew, struct topology *topology, bool (*is_new)(void *arg, uint16_t id),
+	       void *arg)
 {
 	struct topology *before = crew->topology;
 

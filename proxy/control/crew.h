@@ -34,8 +34,8 @@ uint16_t crew_size(const struct crew *crew);
  * Have all workers go over to `topology`, of which references are taken; the first starts them.
  * is_new(arg, id) says which endpoint ids no topology in use has.
  */
-void crew_tell(struct crew *crew, struct topology *topology,
-	       bool (*is_new)(void *arg, uint16_t id), void *arg);
+void crew_tell(struct crew *crew, struct topology *topology, bool (*is_new)(void *arg, uint16_t id),
+	       void *arg);
 
 /* Hand an accepted socket of a client of the pool of this index to the worker with the fewest clients;
  * at the pool's limit it is told so and closed. One of a pool that the workers are still to be told of

@@ -37,20 +37,20 @@ struct sentinel {
 	struct probe *watch; /* to be told of switches */
 	struct timer *timer;
 	struct topic *topics;
-	size_t pending;	      /* answers, of the look that is under way */
-	bool is_due;	      /* another look is wanted after this one, or soon */
+	size_t pending;	     /* answers, of the look that is under way */
+	bool is_due;	     /* another look is wanted after this one, or soon */
 	bool is_subscribing; /* an answer to SUBSCRIBE is awaited */
-	bool is_old;	      /* it calls replicas slaves */
+	bool is_old;	     /* it calls replicas slaves */
 	bool is_heard;
-	char why[256];	      /* it did not answer; "" if it did */
+	char why[256]; /* it did not answer; "" if it did */
 };
 
 struct source {
 	struct discovery base;
 	struct string_list addresses; /* of the Sentinels */
 	struct sentinel *sentinels;
-	size_t n; /* of those two */
-	size_t n_heard;		     /* Sentinels that have answered, or failed to, at least once */
+	size_t n;	/* of those two */
+	size_t n_heard; /* Sentinels that have answered, or failed to, at least once */
 	struct sentinel_board board;
 	char *user, *password;
 	uint32_t every_ms, request_ms;
@@ -163,8 +163,8 @@ static void ask(struct topic *topic, const char *word,
 	const char *name = source->board.masters[topic->master].name;
 	char question[QUESTIONS_MAX];
 	int n = snprintf(question, sizeof(question),
-			 "*3\r\n$8\r\nSENTINEL\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(word),
-			 word, strlen(name), name);
+			 "*3\r\n$8\r\nSENTINEL\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(word), word,
+			 strlen(name), name);
 
 	probe_ask(topic->sentinel->probe, span_make(question, (size_t)n), source->request_ms, fn,
 		  topic);
@@ -260,7 +260,7 @@ static void init_sentinel(struct source *source, size_t index, uint32_t connect_
 	timer_start(sentinel->timer, 0);
 }
 
-static struct discovery *new(const struct discovery_setup *setup)
+static struct discovery *new (const struct discovery_setup *setup)
 {
 	struct source *source = alloc_zeroed(1, sizeof(*source));
 	const struct pool_spec *pool = setup->pool;

@@ -36,7 +36,7 @@ struct health_of {
 	enum health_state state;
 	enum health_role role; /* of Redis: what it said when it last answered */
 	bool is_fresh;	       /* the last probe was answered well */
-	bool was_replica; /* it said REPLICA before PRIMARY, and was not down since */
+	bool was_replica;      /* it said REPLICA before PRIMARY, and was not down since */
 	char leader
 		[ADDRESS_TEXT_MAX]; /* of a replica: host:port that it follows; "" if not known */
 	uint64_t since_us;	    /* of the loop's clock: when the state began */

@@ -32,7 +32,8 @@ static void free_table(struct entry **table)
 {
 	struct entry *entry, *next;
 
-	HASH_ITER (hh, *table, entry, next) {
+	HASH_ITER(hh, *table, entry, next)
+	{
 		HASH_DEL(*table, entry);
 		free(entry->key);
 		free(entry);
@@ -102,8 +103,7 @@ static struct entry *entry_of(struct ids *ids, struct text *key)
 	return entry;
 }
 
-static int assign(struct ids *ids, struct endpoint *endpoint, struct text *key,
-		  struct error *error)
+static int assign(struct ids *ids, struct endpoint *endpoint, struct text *key, struct error *error)
 {
 	write_key(endpoint, key);
 	struct entry *entry = entry_of(ids, key);
@@ -154,12 +154,11 @@ int ids_assign(struct ids *ids, struct topology *topology, struct error *error)
 	struct entry *entry, *next;
 	uint16_t n = 0;
 
-	HASH_ITER (hh, ids->endpoints, entry, next)
-		entry->is_new = entry->is_taken = false;
+	HASH_ITER(hh, ids->endpoints, entry, next)
+	entry->is_new = entry->is_taken = false;
 	for (uint16_t i = 0; i < topology->n_pools; i++)
 		number_pool(ids, &topology->pools[i]);
-	while (n < topology->n_endpoints &&
-	       assign(ids, &topology->endpoints[n], &key, error) == 0)
+	while (n < topology->n_endpoints && assign(ids, &topology->endpoints[n], &key, error) == 0)
 		n++;
 	text_free(&key);
 	if (n == topology->n_endpoints) {

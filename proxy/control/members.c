@@ -107,17 +107,26 @@ static char *source_of(const struct pool_spec *pool)
 	return out.p;
 }
 
-static void begin(struct members *members, struct member *member, const struct pool_spec *pool)
+static void begin(struct members *members, struct member *member, const struct config *config,
+		  const struct pool_spec *pool)
 {
-	const struct discovery_setup setup = {members->loop, members->resolver, pool, on_found,
-					      member};
+	const struct discovery_setup setup = {
+		.loop = members->loop,
+		.resolver = members->resolver,
+		.min_ttl_ms = config->dns_min_ttl_ms,
+		.max_ttl_ms = config->dns_max_ttl_ms,
+		.pool = pool,
+		.on_found = on_found,
+		.arg = member,
+	};
 
 	discovery_free(member->discovery);
 	member->discovery = discovery_new(&setup);
 }
 
 /* A pool whose source is another one keeps what the old one found until the new one finds something. */
-static void follow(struct members *members, const struct pool_spec *pool, bool is_renewed)
+static void follow(struct members *members, const struct config *config,
+		   const struct pool_spec *pool, bool is_renewed)
 {
 	struct member *member = find(members, pool->name);
 	char *source = source_of(pool);
@@ -135,11 +144,10 @@ static void follow(struct members *members, const struct pool_spec *pool, bool i
 	}
 	free(member->source);
 	member->source = source;
-	begin(members, member, pool);
+	begin(members, member, config, pool);
 }
 
-void members_follow(struct members *members, const struct config *config,
-		    struct resolver *resolver)
+void members_follow(struct members *members, const struct config *config, struct resolver *resolver)
 {
 	bool is_renewed = members->resolver != resolver;
 	struct member *member, *next;
@@ -149,7 +157,7 @@ void members_follow(struct members *members, const struct config *config,
 		member->is_wanted = false;
 	for (size_t i = 0; i < config->n_pools; i++)
 		if (config->pools[i].n_shards == 0)
-			follow(members, &config->pools[i], is_renewed);
+			follow(members, config, &config->pools[i], is_renewed);
 	for (member = LIST_FIRST(&members->list); member != NULL; member = next) {
 		next = LIST_NEXT(member, link);
 		if (!member->is_wanted)

@@ -175,7 +175,8 @@ static void list_series(struct page *page)
 		struct text labels = {0};
 
 		add_label(&labels, "pool", topology->pools[i].name);
-		add_series(page, (struct stats_subject){STATS_OF_POOL, topology->pools[i].index, 0}, &labels);
+		add_series(page, (struct stats_subject){STATS_OF_POOL, topology->pools[i].index, 0},
+			   &labels);
 		list_commands(page, &topology->pools[i]);
 		list_endpoints(page, &topology->pools[i]);
 	}

@@ -40,9 +40,9 @@ struct registry {
 	struct health *health;
 	struct timer *soon, *names, *urgent;
 	uint64_t refreshed_us;
-	bool is_due;	  /* `soon` runs */
+	bool is_due;	   /* `soon` runs */
 	bool must_publish; /* something has changed that has_changed() does not see */
-	bool waits_names; /* a configuration is committed that the workers are not told yet */
+	bool waits_names;  /* a configuration is committed that the workers are not told yet */
 };
 
 static void on_sign(void *arg);
@@ -400,8 +400,7 @@ static void on_urgent(void *arg)
 			    roles_is_urgent(&pool->shards[j], registry->health))
 				ask_shard(registry, &pool->shards[j]);
 	}
-	if (!registry->must_publish &&
-	    roles_judge(registry->roles, topology, registry->health))
+	if (!registry->must_publish && roles_judge(registry->roles, topology, registry->health))
 		on_must(registry);
 	timer_start(registry->urgent, URGENT_MS);
 }

@@ -15,8 +15,9 @@
 #include "control/dns.h"
 #include "control/health.h"
 
-#define REGISTRY_SOON_MS  20   /* from the first sign of a change to the snapshot that has it */
-#define REGISTRY_NAMES_MS 2000 /* that a new configuration waits for names it brings to be resolved */
+#define REGISTRY_SOON_MS 20 /* from the first sign of a change to the snapshot that has it */
+#define REGISTRY_NAMES_MS                                                                          \
+	2000 /* that a new configuration waits for names it brings to be resolved */
 
 struct registry;
 
@@ -51,8 +52,7 @@ bool registry_refresh(struct registry *registry, const char *pool);
 
 /* Have what `pause` says wait for at most for_ms, in place of what waited before; PAUSE_NONE ends it. False:
  * there is no such pool. */
-bool registry_pause(struct registry *registry, const char *pool, enum pause pause,
-		    uint32_t for_ms);
+bool registry_pause(struct registry *registry, const char *pool, enum pause pause, uint32_t for_ms);
 
 /* A worker saw the node of this id refuse a connection or a write: find out what has become of its shard. */
 void registry_suspect(struct registry *registry, uint16_t endpoint_id);

@@ -79,8 +79,8 @@ static void watch_secret(void *arg, const struct secret_spec *secret)
 	struct reload *reload = arg;
 
 	if (secret->file != NULL && reload->n_secrets < SECRETS_MAX)
-		reload->secrets[reload->n_secrets++] = file_watch_new(
-			reload->setup.loop, secret->file, QUIET_MS, on_file, reload);
+		reload->secrets[reload->n_secrets++] =
+			file_watch_new(reload->setup.loop, secret->file, QUIET_MS, on_file, reload);
 }
 
 static void forget_secrets(struct reload *reload)
@@ -95,8 +95,8 @@ static void watch_files(struct reload *reload)
 	if (reload->path == NULL)
 		return;
 	if (reload->watch == NULL)
-		reload->watch = file_watch_new(reload->setup.loop, reload->path, QUIET_MS, on_file,
-					       reload);
+		reload->watch =
+			file_watch_new(reload->setup.loop, reload->path, QUIET_MS, on_file, reload);
 	forget_secrets(reload);
 	config_secrets_each(reload->config, watch_secret, reload);
 }
@@ -124,8 +124,7 @@ static void tell_fixed(const struct config *before, const struct config *now)
  * entrances_apply() takes back what it did. */
 static int take_over(struct reload *reload, struct config *config, struct error *error)
 {
-	struct topology *topology =
-		registry_prepare(reload->setup.registry, config, error);
+	struct topology *topology = registry_prepare(reload->setup.registry, config, error);
 	struct config *before = reload->config;
 
 	if (topology == NULL)
@@ -159,8 +158,8 @@ static void log_errors(const struct reload *reload, const char *why)
 	static struct log_site site;
 	const char *line = reload->state.errors.p;
 
-	log_limited(&site, LOG_LEVEL_ERROR, "%s: the configuration is wrong, nothing is changed:",
-		    why);
+	log_limited(&site, LOG_LEVEL_ERROR,
+		    "%s: the configuration is wrong, nothing is changed:", why);
 	while (line != NULL && *line != '\0') {
 		size_t len = strcspn(line, "\n");
 

@@ -117,10 +117,11 @@ static const struct endpoint *successor(const struct shard *shard, const struct 
 		    (!for_sure && !health_get(health, endpoint->id)->was_replica))
 			continue;
 		if (found != NULL) {
-			log_limited(&site, LOG_LEVEL_WARN,
-				    "pool %s: shard %s: %s and %s both say that they are primaries: "
-				    "neither is taken",
-				    endpoint->pool->name, shard->name, found->text, endpoint->text);
+			log_limited(
+				&site, LOG_LEVEL_WARN,
+				"pool %s: shard %s: %s and %s both say that they are primaries: "
+				"neither is taken",
+				endpoint->pool->name, shard->name, found->text, endpoint->text);
 			return NULL;
 		}
 		found = endpoint;
@@ -185,7 +186,8 @@ static bool judge(struct roles *roles, const struct shard *shard, const struct h
 	bool for_sure;
 
 	if (role != NULL && is_outdated(role, shard)) {
-		log_write(LOG_LEVEL_INFO, "pool %s: shard %s: %s decides again which node is the primary",
+		log_write(LOG_LEVEL_INFO,
+			  "pool %s: shard %s: %s decides again which node is the primary",
 			  role->pool, role->shard, role->base);
 		free_role(role);
 		return true;
@@ -206,8 +208,7 @@ static bool is_ours(const struct pool *pool)
 	return pool->protocol == PROTOCOL_REDIS && !pool->has_led_roles;
 }
 
-bool roles_judge(struct roles *roles, const struct topology *topology,
-		 const struct health *health)
+bool roles_judge(struct roles *roles, const struct topology *topology, const struct health *health)
 {
 	bool is_changed = false;
 

@@ -282,15 +282,24 @@ static const struct setting settings[] = {
 		 "address, "
 		 "or the same user."},
 	{OF_POOL(settings.health_every_ms), .path = "health.every", .type = SETTING_DURATION,
-	 .min = 10, .max = HOUR_MS, .standard = "250ms", .is_redis = true,
-	 .help = "How often each worker asks the nodes of a pool that reads replicas how far their "
-		 "replication has come."},
+	 .min = 10, .max = HOUR_MS, .standard = "250ms",
+	 .help = "How often each node is probed: asked for its ROLE, or by 'version' or NOOP of "
+		 "memcached. At most 1,000 probes leave in a second: of more nodes than that lets "
+		 "each is probed less often. Each worker also asks the nodes of a Redis pool that "
+		 "reads replicas this often how far their replication has come."},
 	{OF_POOL(settings.health_timeout_ms), .path = "health.timeout", .type = SETTING_DURATION,
-	 .min = 1, .max = HOUR_MS, .standard = "500ms", .is_redis = true,
-	 .help = "How long a node may take to answer that."},
+	 .min = 1, .max = HOUR_MS, .standard = "500ms",
+	 .help = "How long a node may take to answer that, and to let the probe connect."},
+	{OF_POOL(settings.health_fall), .path = "health.fall", .type = SETTING_NUMBER, .min = 1,
+	 .max = 1000, .standard = "3",
+	 .help = "After how many probes in a row that failed a node is down."},
+	{OF_POOL(settings.health_rise), .path = "health.rise", .type = SETTING_NUMBER, .min = 1,
+	 .max = 1000, .standard = "2",
+	 .help = "After how many probes in a row that were answered a node that was down is up."},
 	{OF_POOL(settings.hold_ms), .path = "hold.time", .type = SETTING_DURATION, .min = 1,
 	 .max = HOUR_MS, .zero = "off", .standard = "10s", .is_redis = true,
-	 .help = "How long a request that needs a primary waits while its shard has none, before it "
+	 .help = "How long a request that needs a primary waits while its shard has none, before "
+		 "it "
 		 "fails. Only where there may be another: the shard has replicas, its address is a "
 		 "name, or a source finds it. timeouts.request counts from when it is sent."},
 	{OF_POOL(settings.hold_requests), .path = "hold.requests", .type = SETTING_NUMBER, .min = 1,
@@ -333,8 +342,8 @@ static const struct setting settings[] = {
 		   "{match: TEXT, max_ttl: 7d, refuse: [NAME]}"},
 	 .help = "What holds for keys by how they begin. Of those that fit a key the longest "
 		 "counts."},
-	{OF_POOL(commands), .path = "commands", .type = SETTING_LIST, .min = 1, .max = COMMANDS_OWN_MAX,
-	 .is_redis = true,
+	{OF_POOL(commands), .path = "commands", .type = SETTING_LIST, .min = 1,
+	 .max = COMMANDS_OWN_MAX, .is_redis = true,
 	 .items = {ITEMS(SCOPE_COMMAND, command_spec, pool_spec, n_commands), NULL,
 		   "{name: NAME, keys: [1, 1, 1], write: true}"},
 	 .help = "Commands of the nodes' modules, which the proxy does not know by itself."},

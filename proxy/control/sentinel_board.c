@@ -62,9 +62,11 @@ static void tell_quarrel(const struct sentinel_board *board, struct board_master
 	text_puts(&now, "");
 	if (!sentinel_disagree(views, board->n_sentinels, &now))
 		text_reset(&now);
-	if (now.len > 0 && (master->quarrel.len != now.len || strcmp(master->quarrel.p, now.p) != 0))
-		log_write(LOG_LEVEL_WARN, "pool %s: the Sentinels disagree on the primary of %s: %s",
-			  board->pool, master->name, now.p);
+	if (now.len > 0 &&
+	    (master->quarrel.len != now.len || strcmp(master->quarrel.p, now.p) != 0))
+		log_write(LOG_LEVEL_WARN,
+			  "pool %s: the Sentinels disagree on the primary of %s: %s", board->pool,
+			  master->name, now.p);
 	text_free(&master->quarrel);
 	master->quarrel = now;
 }
@@ -83,7 +85,8 @@ static void keep_replicas(const struct found *last, struct found_shard *shard)
 	}
 }
 
-static void take_primary(const struct sentinel_board *board, struct board_master *master, const char *elected)
+static void take_primary(const struct sentinel_board *board, struct board_master *master,
+			 const char *elected)
 {
 	if (elected == master->primary ||
 	    (master->primary != NULL && strcmp(elected, master->primary) == 0))

@@ -83,8 +83,7 @@ static bool read_replica(struct span *rest, struct string_list *addresses)
 		return true;
 	if (!number_parse_u64(replica.port, &port) || !found_address(replica.ip, port, address))
 		return false;
-	addresses->v =
-		alloc_resize(addresses->v, (addresses->n + 1) * sizeof(addresses->v[0]));
+	addresses->v = alloc_resize(addresses->v, (addresses->n + 1) * sizeof(addresses->v[0]));
 	addresses->v[addresses->n++] = alloc_string(address);
 	return true;
 }

@@ -21,9 +21,9 @@
 
 /* The last word of one Sentinel on one primary. */
 struct sentinel_view {
-	const char *sentinel; /* HOST:PORT; borrowed */
-	bool is_heard;	      /* it has answered, or failed to, at least once */
-	bool is_valid;	      /* the last question was answered */
+	const char *sentinel;		/* HOST:PORT; borrowed */
+	bool is_heard;			/* it has answered, or failed to, at least once */
+	bool is_valid;			/* the last question was answered */
 	char address[ADDRESS_TEXT_MAX]; /* "": it knows no such name */
 	struct string_list replicas;	/* that can be read; owned */
 };

@@ -45,8 +45,8 @@ static void fill_found_shard(struct shard_spec *to, const struct found_shard *fr
 	to->weight = 1;
 	to->primary = from->primary;
 	if (from->primary == NULL) {
-		to->primary = from->n_replicas > 0 ? from->replicas[0]
-						   : (char *)(uintptr_t) "unknown:1";
+		to->primary =
+			from->n_replicas > 0 ? from->replicas[0] : (char *)(uintptr_t) "unknown:1";
 		to->is_unknown = true;
 	}
 	to->slots = from->slots;
@@ -105,8 +105,8 @@ static void apply_roles(struct pool_spec *pool, const struct roles *roles)
 		struct shard_spec *shard = &pool->shards[i];
 
 		canonical(pool, shard->primary, name);
-		const char *primary = roles_primary(roles, pool->name,
-						    shard->name != NULL ? shard->name : name);
+		const char *primary =
+			roles_primary(roles, pool->name, shard->name != NULL ? shard->name : name);
 		if (primary != NULL)
 			swap(pool, shard, primary);
 	}

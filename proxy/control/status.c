@@ -44,7 +44,8 @@ static json_t *p99_of(const struct view *view, struct stats_subject subject, siz
 
 static json_t *endpoint_object(const struct view *view, const struct endpoint *endpoint)
 {
-	const struct stats_subject subject = {STATS_OF_ENDPOINT, endpoint->pool->index, endpoint->id};
+	const struct stats_subject subject = {STATS_OF_ENDPOINT, endpoint->pool->index,
+					      endpoint->id};
 	const char *state = endpoint_state_names[view_endpoint_state(view, endpoint->id)];
 	uint64_t errors = stats_failures(view->stats, view->n_workers, endpoint->id);
 	char buf[VIEW_ERROR_MAX];
@@ -122,8 +123,8 @@ static json_t *pool_object(const struct view *view, const struct pool *pool)
 
 	return json_pack("{so ss sb ss so ss ss so so}", "name", string_of(pool->name), "protocol",
 			 protocol_names[pool->protocol], "ready", view_pool_is_ready(view, pool),
-			 "paused", pause_names[pool->pause],
-			 "clients", sum_of(view, subject, offsetof(struct pool_stats, clients)),
+			 "paused", pause_names[pool->pause], "clients",
+			 sum_of(view, subject, offsetof(struct pool_stats, clients)),
 			 "distribution", dist_name(pool->distribution), "hash",
 			 hash_name(pool->hash), "shards", shards_array(view, pool), "commands",
 			 commands_array(view, pool));
@@ -186,8 +187,8 @@ void status_render(const struct view *view, struct text *out)
 				 (json_int_t)(time(NULL) - view->started), "workers",
 				 (json_int_t)view->n_workers, "ready", view_is_ready(view, NULL),
 				 "draining", view->draining, "topology",
-			 (json_int_t)view->topology->version, "configuration",
-			 reload_object(view->reload), "pools", pools);
+				 (json_int_t)view->topology->version, "configuration",
+				 reload_object(view->reload), "pools", pools);
 
 	dump(root, out);
 }

@@ -22,7 +22,7 @@ struct view {
 	const struct stats *own; /* what the control thread counts itself; NULL: nothing */
 	time_t started;
 	bool draining;
-	bool leaving; /* and the process ends once it is drained */
+	bool leaving;			   /* and the process ends once it is drained */
 	const struct reload_state *reload; /* NULL: the settings never change */
 };
 

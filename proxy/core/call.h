@@ -38,8 +38,8 @@ struct call {
 	struct chain reply;
 	uint64_t begin, end; /* its place in the bytes of its connection */
 	uint64_t queued_us, sent_us;
-	struct era *era;     /* that shard and endpoint are of, if it is not the request's; or NULL */
-	uint64_t held_us;    /* since when it waits, or waited, for a primary; 0: it never did */
+	struct era *era;   /* that shard and endpoint are of, if it is not the request's; or NULL */
+	uint64_t held_us;  /* since when it waits, or waited, for a primary; 0: it never did */
 	uint32_t number;   /* of a part: its place among the parts */
 	uint32_t n_keys;   /* how many of the request's keys it has */
 	uint32_t values;   /* memcached: VALUE blocks in the reply */

@@ -85,8 +85,7 @@ static void connect_all(struct connset *set)
 
 void connset_init(struct connset *set, struct engine *engine, const struct endpoint *endpoint)
 {
-	init_set(set, engine, endpoint,
-		 engine_usual_kind(endpoint->pool));
+	init_set(set, engine, endpoint, engine_usual_kind(endpoint->pool));
 	connect_all(set);
 }
 

@@ -40,8 +40,8 @@ struct conn_kind {
 struct engine {
 	struct loop *loop;
 	struct chunk_pool chunks;
-	struct slab requests; /* struct request */
-	struct slab calls;    /* struct call: the parts of split requests */
+	struct slab requests;	   /* struct request */
+	struct slab calls;	   /* struct call: the parts of split requests */
 	struct era *era;	   /* the newest */
 	struct era_list eras;	   /* all that are in use, the oldest first */
 	struct topology *topology; /* the newest era's */

@@ -16,7 +16,8 @@ struct era {
 	TAILQ_ENTRY(era) link;
 	struct engine *engine;
 	struct topology *topology;
-	struct command **modules; /* by place of the pool in the topology: its own commands, or NULL */
+	struct command *
+		*modules; /* by place of the pool in the topology: its own commands, or NULL */
 	uint64_t users;
 	bool is_ending;
 	struct deferred ending;

@@ -6,8 +6,9 @@
 #include "base/log.h"
 #include "core/connset.h"
 
-#define TICK_MS	   10	  /* between looks at what waits */
-#define AGAIN_US   200000 /* before a node that refused is asked again, though nothing is known to change */
+#define TICK_MS 10 /* between looks at what waits */
+#define AGAIN_US                                                                                   \
+	200000 /* before a node that refused is asked again, though nothing is known to change */
 #define SUSPECT_US 100000 /* between reports of one wait */
 
 struct hold {
@@ -93,8 +94,7 @@ static bool may_wait(const struct call *call, enum call_result result)
 	if (result != CALL_DOWN && result != CALL_NOT_SENT && result != CALL_REPLY)
 		return false;
 	return request_is_wanted(call->request) &&
-	       (engine->hold == NULL ||
-		engine->hold->n < hold_limit(engine, call->endpoint->pool));
+	       (engine->hold == NULL || engine->hold->n < hold_limit(engine, call->endpoint->pool));
 }
 
 static void put(struct hold *hold, struct call *call)
@@ -130,8 +130,7 @@ bool hold_take(struct call *call, enum call_result result)
 /* The shard of that name as the newest topology has it, or NULL. */
 static const struct shard *shard_now(const struct engine *engine, const struct call *call)
 {
-	const struct pool *pool =
-		topology_pool_at(engine->topology, call->endpoint->pool->index);
+	const struct pool *pool = topology_pool_at(engine->topology, call->endpoint->pool->index);
 
 	return pool != NULL ? pool_shard(pool, call->shard->name) : NULL;
 }
@@ -192,8 +191,7 @@ static void look(struct hold *hold)
 		TAILQ_REMOVE(&all, call, fifo);
 		hold->n--;
 		hold->n_by_id[call->endpoint->id]--;
-		if (is_expired(hold, call) ||
-		    may_go(hold, call, shard_now(hold->engine, call))) {
+		if (is_expired(hold, call) || may_go(hold, call, shard_now(hold->engine, call))) {
 			TAILQ_INSERT_TAIL(&going, call, fifo);
 			continue;
 		}

@@ -14,8 +14,8 @@ struct replica_probes {
 	struct replica_probes *next;
 	struct engine *engine;
 	const struct pool *pool; /* of the newest topology */
-	struct timer *timer; /* asks */
-	struct timer *watch; /* looks for answers that are overdue */
+	struct timer *timer;	 /* asks */
+	struct timer *watch;	 /* looks for answers that are overdue */
 	bool is_watching;
 };
 
@@ -382,8 +382,7 @@ static void renew_probes(struct engine *engine)
 	struct replica_probes **link = &engine->probes, *probes;
 
 	while ((probes = *link) != NULL) {
-		const struct pool *pool =
-			topology_pool_at(engine->topology, probes->pool->index);
+		const struct pool *pool = topology_pool_at(engine->topology, probes->pool->index);
 
 		if (pool != NULL && has_replicas(pool)) {
 			probes->pool = pool;

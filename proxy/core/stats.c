@@ -13,8 +13,9 @@ const struct stat_row stat_rows[STAT_COUNT] = {
 };
 
 const char *const call_result_names[CALL_RESULTS] = {
-	[CALL_REPLY] = "reply",	      [CALL_NOT_SENT] = "not_sent", [CALL_LOST] = "lost",
-	[CALL_TIMEOUT] = "timeout",   [CALL_DOWN] = "down",	    [CALL_GARBAGE] = "garbage",
+	[CALL_REPLY] = "reply",	      [CALL_NOT_SENT] = "not_sent",
+	[CALL_LOST] = "lost",	      [CALL_TIMEOUT] = "timeout",
+	[CALL_DOWN] = "down",	      [CALL_GARBAGE] = "garbage",
 	[CALL_NO_LEASE] = "no_lease", [CALL_NO_PRIMARY] = "no_primary",
 };
 

@@ -9,8 +9,8 @@
 #include "base/alloc.h"
 #include "io/loop_uv.h"
 
-#define LINKS_MAX 16 /* symlinks that are followed; the kernel stops at 40 */
-#define QUIETS_MAX 8 /* quiet times that signs of change can put off being told */
+#define LINKS_MAX  16 /* symlinks that are followed; the kernel stops at 40 */
+#define QUIETS_MAX 8  /* quiet times that signs of change can put off being told */
 
 /* One name in a directory. */
 struct place {

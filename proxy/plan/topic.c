@@ -22,7 +22,8 @@ void topics_make_room(struct pubsub *pubsub)
 	uint32_t n_pools = pubsub->n_pools;
 
 	if (topology->n_ids > pubsub->n_feeds) {
-		pubsub->feeds = alloc_resize(pubsub->feeds, topology->n_ids * sizeof(*pubsub->feeds));
+		pubsub->feeds =
+			alloc_resize(pubsub->feeds, topology->n_ids * sizeof(*pubsub->feeds));
 		memset(pubsub->feeds + pubsub->n_feeds, 0,
 		       (topology->n_ids - pubsub->n_feeds) * sizeof(*pubsub->feeds));
 		pubsub->n_feeds = topology->n_ids;

@@ -78,8 +78,8 @@ struct pubsub {
 	uint32_t n_feeds;
 	struct pool_topics *pools; /* by index */
 	uint32_t n_pools;
-	struct member *members;	   /* all, by topic and subscriber: pubsub.c's */
-	char *scratch;		   /* for a name that lies in pieces */
+	struct member *members; /* all, by topic and subscriber: pubsub.c's */
+	char *scratch;		/* for a name that lies in pieces */
 	size_t scratch_cap;
 };
 

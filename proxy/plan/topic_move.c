@@ -46,10 +46,9 @@ static struct topic *settled_of(const struct pool_topics *topics)
 	char why[CALL_TEXT_MAX];
 
 	for (int kind = 0; kind < PUBSUB_KINDS; kind++)
-		HASH_ITER (hh, topics->topics[kind], topic, next)
-			if (!TAILQ_EMPTY(&topic->waits) &&
-			    topic_state(topic, why) != TOPIC_PENDING)
-				return topic;
+		HASH_ITER(hh, topics->topics[kind], topic, next)
+	if (!TAILQ_EMPTY(&topic->waits) && topic_state(topic, why) != TOPIC_PENDING)
+		return topic;
 	return NULL;
 }
 
@@ -59,8 +58,8 @@ static void move_pool(struct pubsub *pubsub, const struct pool *pool)
 	struct topic *topic, *next;
 
 	for (int kind = 0; kind < PUBSUB_KINDS; kind++)
-		HASH_ITER (hh, topics->topics[kind], topic, next)
-			move_topic(topic, pool);
+		HASH_ITER(hh, topics->topics[kind], topic, next)
+	move_topic(topic, pool);
 	while ((topic = settled_of(topics)) != NULL)
 		topic_settle(topic);
 }

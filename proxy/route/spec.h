@@ -58,8 +58,8 @@ struct shard_spec {
 	uint32_t weight;
 	struct replica_spec *replicas;
 	size_t n_replicas;
-	char *place;		  /* the address that name and label follow; NULL: the primary's */
-	bool is_unknown;	  /* there is no primary: the address only says who should name it */
+	char *place;	 /* the address that name and label follow; NULL: the primary's */
+	bool is_unknown; /* there is no primary: the address only says who should name it */
 	struct slot_range *slots; /* of Redis Cluster alone */
 	size_t n_slots;
 };
@@ -116,7 +116,8 @@ struct pool_settings {
 	int identity;		      /* enum identity */
 	uint32_t health_every_ms, health_timeout_ms;
 	uint32_t hold_ms; /* that what needs a primary waits where there is none; 0: not at all */
-	uint32_t hold_requests; /* that wait so at most, over all workers */
+	uint32_t hold_requests;		   /* that wait so at most, over all workers */
+	uint32_t health_fall, health_rise; /* probes in a row until down, and until up again */
 	struct ttl_rule ttl;
 	int coalesce; /* bool */
 };

@@ -85,9 +85,8 @@ static int fill_shard(struct shard *shard, struct endpoint *endpoint, const stru
 	shard->weight = from->weight;
 	shard->holds = may_hold(spec, from, &place);
 	shard->name = alloc_string(from->name != NULL ? from->name : name);
-	if (from->name == NULL &&
-	    dist_label((enum dist_kind)spec->distribution, spec->node_string, place.host,
-		       place.port, label, error) != 0)
+	if (from->name == NULL && dist_label((enum dist_kind)spec->distribution, spec->node_string,
+					     place.host, place.port, label, error) != 0)
 		return -1;
 	shard->label = alloc_string(from->name != NULL ? from->name : label);
 	return 0;

@@ -51,7 +51,8 @@ struct policy {
 
 struct pool {
 	char *name;
-	uint16_t index; /* the same in every topology that has the pool: of each worker's counters */
+	uint16_t
+		index; /* the same in every topology that has the pool: of each worker's counters */
 	enum pool_protocol protocol;
 	enum dist_kind distribution;
 	enum hash_kind hash; /* resolved: never HASH_DEFAULT */

@@ -359,7 +359,8 @@ static size_t swallow(struct client *client, size_t n)
 static void wait_for_room(struct client *client, size_t waiting)
 {
 	client->blocked = true;
-	if ((!client->session.is_held && !client->paused) || waiting > CLIENT_AHEAD_MAX || client->ended)
+	if ((!client->session.is_held && !client->paused) || waiting > CLIENT_AHEAD_MAX ||
+	    client->ended)
 		stream_pause(client->stream);
 }
 
@@ -409,8 +410,8 @@ static void on_end(void *owner, int err)
 {
 	struct client *client = owner;
 
-	if (err != STREAM_EOF || client->finished || client->paused || client->session.waits_on != NULL ||
-	    client->session.subscriber != NULL)
+	if (err != STREAM_EOF || client->finished || client->paused ||
+	    client->session.waits_on != NULL || client->session.subscriber != NULL)
 		client_close(client);
 	else if (client->blocked)
 		client->ended = true;

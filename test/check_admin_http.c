@@ -142,7 +142,7 @@ static const struct {
 	{"GET /metrics/ HTTP/1.0\r\n\r\n", "404", ""},
 	{"POST /v1/reload HTTP/1.0\r\n\r\n", "200", "\"done\": true, \"errors\": []"},
 	{"GET /v1/reload HTTP/1.0\r\n\r\n", "405", "Allow: POST"},
-	{"POST /v1/drain HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "422", "[\"not now\"]"},
+	{"POST /v1/drain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "422", "[\"not now\"]"},
 	{"POST /v1/nothing HTTP/1.0\r\n\r\n", "404", ""},
 	{"POST /v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", "405",
 	 "Allow: GET, HEAD"},

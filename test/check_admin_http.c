@@ -67,9 +67,17 @@ static void teardown(void)
 	fleet_fini(&fleet);
 }
 
+static struct admin *try_open(void)
+{
+	struct address address = {.is_unix = true};
+
+	strcpy(address.host, path);
+	return admin_open(loop, &address, NULL, &view, &actions, &asked, &error);
+}
+
 static struct admin *open_admin(void)
 {
-	struct admin *admin = admin_open(loop, path, 0, &view, &actions, &asked, &error);
+	struct admin *admin = try_open();
 
 	ck_assert_msg(admin != NULL, "%s", error.text);
 	return admin;
@@ -182,7 +190,7 @@ START_TEST(an_address_in_use_is_named)
 {
 	struct admin *admin = open_admin();
 
-	ck_assert_ptr_null(admin_open(loop, path, 0, &view, &actions, &asked, &error));
+	ck_assert_ptr_null(try_open());
 	ck_assert_ptr_nonnull(strstr(error.text, path));
 	ck_assert_ptr_nonnull(strstr(error.text, "in use"));
 	admin_close(admin);

@@ -18,6 +18,7 @@
 
 static struct loop *loop;
 static struct listener *listener;
+static struct inherited *inherited;
 static struct error error;
 static int n_accepted, clients[CLIENTS];
 static char path[64];
@@ -49,7 +50,9 @@ static void close_listener(void)
 
 static void listen_at(const char *host, uint16_t at_port)
 {
-	listener = listener_open(loop, host, at_port, on_accept, &listener, &error);
+	const struct listener_setup setup = {loop, host, at_port, inherited, on_accept, &listener};
+
+	listener = listener_open(&setup, &error);
 }
 
 static int connect_tcp(void)
@@ -221,6 +224,203 @@ START_TEST(an_address_that_cannot_be_had_is_named)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ sockets of others */
+
+/* A listening socket of this process, bound as another would have it. */
+static int bound(int family, const void *address, socklen_t len)
+{
+	int on = 1, fd = socket(family, SOCK_STREAM, 0);
+
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	ck_assert_int_eq(bind(fd, address, len), 0);
+	ck_assert_int_eq(listen(fd, CLIENTS), 0);
+	return fd;
+}
+
+static int bound_tcp(in_addr_t host)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+	in.sin_addr.s_addr = htonl(host);
+	return bound(AF_INET, &in, sizeof(in));
+}
+
+static void inherit(int fd, enum inherited_owner owner)
+{
+	if (inherited == NULL)
+		inherited = inherited_new();
+	ck_assert_int_eq(inherited_add(inherited, fd, owner, &error), 0);
+}
+
+static void forget_inherited(void)
+{
+	inherited_free(inherited);
+	inherited = NULL;
+}
+
+START_TEST(takes_the_connections_that_wait_in_an_inherited_socket)
+{
+	begin();
+	port = script_free_port();
+	inherit(bound_tcp(INADDR_LOOPBACK), _i == 0 ? INHERITED_OURS : INHERITED_FOREIGN);
+	int waiting = connect_tcp();
+	enum inherited_owner owner;
+
+	listen_at("127.0.0.1", port);
+	ck_assert_msg(listener != NULL, "%s", error.text);
+	ck_assert_uint_eq(inherited_count(inherited), 0);
+	ck_assert_int_ge(listener_descriptor(listener, 0, &owner), 0);
+	ck_assert_int_eq(owner, _i == 0 ? INHERITED_OURS : INHERITED_FOREIGN);
+	ck_assert_int_eq(listener_descriptor(listener, 1, &owner), -1);
+	n_accepted = -1; /* the one that waits */
+	connect_and_run(connect_tcp);
+	close(waiting);
+	forget_inherited();
+}
+END_TEST
+
+START_TEST(a_socket_of_another_address_is_not_used)
+{
+	begin();
+	uint16_t other = script_free_port();
+	port = other;
+	inherit(bound_tcp(INADDR_LOOPBACK), INHERITED_OURS);
+	port = script_free_port();
+	inherit(make_socket_file(), INHERITED_OURS);
+	listen_at("127.0.0.1", port);
+	connect_and_run(connect_tcp);
+	ck_assert_uint_eq(inherited_count(inherited), 2);
+	inherited_close_rest(inherited);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	forget_inherited();
+}
+END_TEST
+
+START_TEST(a_socket_passed_twice_is_one)
+{
+	begin();
+	port = script_free_port();
+	int fd = bound_tcp(INADDR_LOOPBACK);
+	enum inherited_owner owner;
+
+	inherit(fd, INHERITED_OURS);
+	inherit(dup(fd), INHERITED_FOREIGN);
+	listen_at("127.0.0.1", port);
+	ck_assert_msg(listener != NULL, "%s", error.text);
+	ck_assert_uint_eq(inherited_count(inherited), 0);
+	listener_descriptor(listener, 0, &owner);
+	ck_assert_int_eq(owner, INHERITED_FOREIGN);
+	connect_and_run(connect_tcp);
+	forget_inherited();
+}
+END_TEST
+
+/* As systemd has it for ListenStream=PORT. */
+START_TEST(a_socket_of_both_families_serves_every_address)
+{
+	begin();
+	port = script_free_port();
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	enum inherited_owner owner;
+
+	inherit(bound(AF_INET6, &in6, sizeof(in6)), INHERITED_FOREIGN);
+	listen_at(_i == 0 ? "*" : "0.0.0.0", port);
+	ck_assert_msg(listener != NULL, "%s", error.text);
+	ck_assert_int_ge(listener_descriptor(listener, 0, &owner), 0);
+	ck_assert_int_eq(listener_descriptor(listener, 1, &owner), -1);
+	connect_and_run(connect_tcp);
+	forget_inherited();
+}
+END_TEST
+
+static const struct {
+	enum inherited_owner owner;
+	bool is_released, is_kept;
+} files[] = {
+	{INHERITED_OURS, false, true}, /* the process before may go on */
+	{INHERITED_OURS, true, false}, /* it has let go */
+	{INHERITED_FOREIGN, false, true},
+	{INHERITED_FOREIGN, true, true},
+};
+
+START_TEST(an_inherited_file_is_removed_by_its_owner_alone)
+{
+	begin();
+	inherit(make_socket_file(), files[_i].owner);
+	listen_at(path, 0);
+	ck_assert_msg(listener != NULL, "%s", error.text);
+	if (files[_i].is_released)
+		listener_share(listener, false);
+	script_run(NULL, 0, close_listener);
+	ck_assert_int_eq(access(path, F_OK), files[_i].is_kept ? 0 : -1);
+	unlink(path);
+	forget_inherited();
+}
+END_TEST
+
+START_TEST(a_file_that_went_to_the_next_process_is_left)
+{
+	begin();
+	listen_at(path, 0);
+	listener_share(listener, true);
+	script_run(NULL, 0, close_listener);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	unlink(path);
+}
+END_TEST
+
+START_TEST(what_does_not_listen_for_streams_is_refused)
+{
+	begin();
+	inherited = inherited_new();
+	int pair[2];
+	script_pair(true, pair);
+	const int fds[] = {pair[0], open("/dev/null", O_RDONLY), socket(AF_INET, SOCK_DGRAM, 0),
+			   socket(AF_INET, SOCK_STREAM, 0), 9999};
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		ck_assert_int_eq(inherited_add(inherited, fds[i], INHERITED_OURS, &error), -1);
+		ck_assert_ptr_nonnull(strstr(error.text, "is no socket that listens for streams"));
+		ck_assert_int_eq(fcntl(fds[i], F_GETFD), -1);
+	}
+	ck_assert_uint_eq(inherited_count(inherited), 0);
+	close(pair[1]);
+	script_run(NULL, 0, close_listener);
+	forget_inherited();
+}
+END_TEST
+
+START_TEST(addresses_are_told_as_a_configuration_has_them)
+{
+	char text[INHERITED_TEXT_MAX], expected[INHERITED_TEXT_MAX];
+
+	begin();
+	port = script_free_port();
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int fd = bound_tcp(INADDR_LOOPBACK);
+	inherited_describe(fd, text);
+	snprintf(expected, sizeof(expected), "127.0.0.1:%u", (unsigned)port);
+	ck_assert_str_eq(text, expected);
+	ck_assert(!inherited_is_dual(fd));
+	close(fd);
+	fd = bound(AF_INET6, &in6, sizeof(in6));
+	inherited_describe(fd, text);
+	snprintf(expected, sizeof(expected), "[::]:%u", (unsigned)port);
+	ck_assert_str_eq(text, expected);
+	ck_assert(inherited_is_dual(fd));
+	close(fd);
+	fd = make_socket_file();
+	inherited_describe(fd, text);
+	snprintf(expected, sizeof(expected), "unix:%s", path);
+	ck_assert_str_eq(text, expected);
+	close(fd);
+	unlink(path);
+	script_run(NULL, 0, close_listener);
+}
+END_TEST
+
 Suite *listener_suite(void)
 {
 	Suite *suite = suite_create("listener");
@@ -234,6 +434,17 @@ Suite *listener_suite(void)
 	tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);
 	tcase_add_test(tcase, a_port_in_use_is_refused);
 	tcase_add_loop_test(tcase, an_address_that_cannot_be_had_is_named, 0, ARRAY_LEN(nowhere));
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("sockets of others");
+	tcase_add_loop_test(tcase, takes_the_connections_that_wait_in_an_inherited_socket, 0, 2);
+	tcase_add_test(tcase, a_socket_of_another_address_is_not_used);
+	tcase_add_test(tcase, a_socket_passed_twice_is_one);
+	tcase_add_loop_test(tcase, a_socket_of_both_families_serves_every_address, 0, 2);
+	tcase_add_loop_test(tcase, an_inherited_file_is_removed_by_its_owner_alone, 0,
+			    ARRAY_LEN(files));
+	tcase_add_test(tcase, a_file_that_went_to_the_next_process_is_left);
+	tcase_add_test(tcase, what_does_not_listen_for_streams_is_refused);
+	tcase_add_test(tcase, addresses_are_told_as_a_configuration_has_them);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

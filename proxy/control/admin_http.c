@@ -234,16 +234,18 @@ static struct MHD_Daemon *start_daemon(struct admin *admin)
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_END);
 }
 
-struct admin *admin_open(struct loop *loop, const char *host, uint16_t port,
-			 const struct view *view, const struct admin_actions *its_actions,
-			 void *arg, struct error *error)
+struct admin *admin_open(struct loop *loop, const struct address *address,
+			 struct inherited *inherited, const struct view *view,
+			 const struct admin_actions *its_actions, void *arg, struct error *error)
 {
 	struct admin *admin = alloc_zeroed(1, sizeof(*admin));
+	const struct listener_setup setup = {loop,	address->host, address->port,
+					     inherited, on_accept,     admin};
 
 	admin->view = view;
 	admin->actions = its_actions;
 	admin->arg = arg;
-	admin->listener = listener_open(loop, host, port, on_accept, admin, error);
+	admin->listener = listener_open(&setup, error);
 	if (admin->listener == NULL) {
 		free(admin);
 		return NULL;
@@ -261,6 +263,17 @@ struct admin *admin_open(struct loop *loop, const char *host, uint16_t port,
 	}
 	admin->timer = timer_new(loop, drive, admin);
 	return admin;
+}
+
+struct listener *admin_listener(const struct admin *admin)
+{
+	return admin->listener;
+}
+
+void admin_leave(struct admin *admin)
+{
+	listener_close(admin->listener);
+	admin->listener = NULL;
 }
 
 void admin_close(struct admin *admin)

@@ -191,7 +191,7 @@ static int on_config(void *arg, const struct config *config, struct error *error
 		return -1;
 	/* Left over from one that came no further than this. */
 	admin_close(control->admin_next);
-	control->admin_next = admin_open(control->loop, address.host, address.port, &control->view,
+	control->admin_next = admin_open(control->loop, &address, NULL, &control->view,
 					 &admin_actions, control, error);
 	return control->admin_next == NULL ? -1 : 0;
 }

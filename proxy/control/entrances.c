@@ -19,6 +19,7 @@ struct entrance {
 
 struct entrances {
 	struct loop *loop;
+	struct inherited *inherited; /* borrowed, or NULL */
 	void (*on_accept)(void *arg, uint16_t pool, int fd, bool is_unix);
 	void *arg;
 	struct entrance **list;
@@ -59,8 +60,9 @@ static struct entrance *open_entrance(struct entrances *all, const struct addres
 
 	entrance->all = all;
 	entrance->address = *address;
-	entrance->listener =
-		listener_open(all->loop, address->host, address->port, on_accept, entrance, error);
+	const struct listener_setup setup = {all->loop,	     address->host, address->port,
+					     all->inherited, on_accept,	    entrance};
+	entrance->listener = listener_open(&setup, error);
 	if (entrance->listener != NULL)
 		return entrance;
 	free(entrance);
@@ -142,6 +144,24 @@ int entrances_apply(struct entrances *all, const struct entrance_spec *specs, si
 	}
 	commit(all, new, n, specs);
 	return 0;
+}
+
+void entrances_inherit(struct entrances *all, struct inherited *inherited)
+{
+	all->inherited = inherited;
+}
+
+void entrances_share(struct entrances *all, bool is_shared)
+{
+	for (size_t i = 0; i < all->n; i++)
+		listener_share(all->list[i]->listener, is_shared);
+}
+
+void entrances_each(const struct entrances *all,
+		    void (*each)(void *arg, const struct listener *listener), void *arg)
+{
+	for (size_t i = 0; i < all->n; i++)
+		each(arg, all->list[i]->listener);
 }
 
 void entrances_close(struct entrances *all)

@@ -2,7 +2,7 @@
  * entrances.h - the addresses at which the pools' clients come in, as the configuration lists them.
  *
  * The list can be changed while they are in use: what stays keeps its sockets. The control
- * thread's. Layer: control. Includes: io/loop, base/error.
+ * thread's. Layer: control. Includes: io/listener, base/error.
  */
 #ifndef CONTROL_ENTRANCES_H
 #define CONTROL_ENTRANCES_H
@@ -13,7 +13,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
-#include "io/loop.h"
+#include "io/listener.h"
 
 /* One address of one pool; the texts are read during entrances_apply() alone. */
 struct entrance_spec {
@@ -39,6 +39,16 @@ NODISCARD struct entrances *entrances_new(struct loop *loop,
  */
 NODISCARD int entrances_apply(struct entrances *entrances, const struct entrance_spec *specs,
 			      size_t n, struct error *error);
+
+/* Have what entrances_apply() opens look among these first, until NULL is set. Borrowed. */
+void entrances_inherit(struct entrances *entrances, struct inherited *inherited);
+
+/* listener_share() of each that is open now: are the files of unix sockets another's too? */
+void entrances_share(struct entrances *entrances, bool is_shared);
+
+/* Call each(arg, listener) for all that are open. */
+void entrances_each(const struct entrances *entrances,
+		    void (*each)(void *arg, const struct listener *listener), void *arg);
 
 /* Stop listening everywhere, as entrances_apply() of nothing; files of unix sockets are removed. */
 void entrances_close(struct entrances *entrances);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +23,19 @@ struct socket {
 	uv_poll_t poll;
 	struct listener *listener;
 	int fd;
+	enum inherited_owner owner;
 };
 
 struct listener {
 	struct loop *loop;
+	struct inherited *inherited; /* while it opens */
 	struct socket sockets[ADDRESSES_MAX];
 	uint32_t n, n_closing;
 	void (*on_accept)(void *arg, int fd);
 	void *arg;
 	struct timer *resume; /* runs while there are no descriptors left */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* "" for TCP */
+	bool is_shared; /* the file is another process's too */
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -76,7 +80,8 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 	}
 }
 
-static int add_socket(struct listener *l, int family, const struct sockaddr *sa, socklen_t len)
+/* The descriptor that listens from now on, or a negative errno. */
+static int open_socket(int family, const struct sockaddr *sa, socklen_t len)
 {
 	int on = 1;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -92,12 +97,58 @@ static int add_socket(struct listener *l, int family, const struct sockaddr *sa,
 		close(fd);
 		return err;
 	}
+	return fd;
+}
+
+/* From now on it is the listener's, whatever comes. */
+static int watch_socket(struct listener *l, int fd, enum inherited_owner owner)
+{
 	struct socket *s = &l->sockets[l->n++];
+
 	s->fd = fd;
+	s->owner = owner;
 	s->listener = l;
 	s->poll.data = s;
 	uv_poll_init(&l->loop->uv, &s->poll, fd);
 	return uv_poll_start(&s->poll, UV_READABLE, on_ready);
+}
+
+static bool use_inherited(struct listener *l, const struct sockaddr *sa, int *err)
+{
+	enum inherited_owner owner;
+	int fd = l->inherited != NULL ? inherited_take(l->inherited, sa, &owner) : -1;
+
+	if (fd < 0)
+		return false;
+	/* The process that it came from may go on with it, if this one comes to nothing. */
+	l->is_shared = true;
+	*err = watch_socket(l, fd, owner);
+	return true;
+}
+
+/* [::] or 0.0.0.0, where a socket of this listener takes both already? */
+static bool is_covered(const struct listener *l, const struct sockaddr *sa)
+{
+	const struct sockaddr_in *in = (const void *)sa;
+	const struct sockaddr_in6 *in6 = (const void *)sa;
+	bool is_any = sa->sa_family == AF_INET ? in->sin_addr.s_addr == htonl(INADDR_ANY)
+					       : sa->sa_family == AF_INET6 &&
+							 IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+
+	for (uint32_t i = 0; is_any && i < l->n; i++)
+		if (inherited_is_dual(l->sockets[i].fd))
+			return true;
+	return false;
+}
+
+static int add_socket(struct listener *l, const struct sockaddr *sa, socklen_t len)
+{
+	int err = 0;
+
+	if (is_covered(l, sa) || use_inherited(l, sa, &err))
+		return err;
+	int fd = open_socket(sa->sa_family, sa, len);
+	return fd < 0 ? fd : watch_socket(l, fd, INHERITED_OURS);
 }
 
 /* A socket file that nobody answers at is left from a process that died. */
@@ -121,8 +172,11 @@ static int open_unix(struct listener *l, const char *path)
 	if (strlen(path) >= sizeof(un.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(un.sun_path, path, strlen(path));
-	remove_stale(&un);
-	int err = add_socket(l, AF_UNIX, (const struct sockaddr *)&un, sizeof(un));
+	int err = 0;
+	if (!use_inherited(l, (const struct sockaddr *)&un, &err)) {
+		remove_stale(&un);
+		err = add_socket(l, (const struct sockaddr *)&un, sizeof(un));
+	}
 	if (err == 0)
 		memcpy(l->path, un.sun_path, sizeof(l->path));
 	return err;
@@ -141,13 +195,12 @@ static int open_tcp(struct listener *l, const char *host, uint16_t port)
 		return -EADDRNOTAVAIL;
 	for (struct addrinfo *ai = list; ai != NULL && err == 0 && l->n < ADDRESSES_MAX;
 	     ai = ai->ai_next)
-		err = add_socket(l, ai->ai_family, ai->ai_addr, ai->ai_addrlen);
+		err = add_socket(l, ai->ai_addr, ai->ai_addrlen);
 	freeaddrinfo(list);
 	return err;
 }
 
-struct listener *listener_open(struct loop *loop, const char *host, uint16_t port,
-			       void (*on_accept)(void *arg, int fd), void *arg, struct error *error)
+struct listener *listener_open(const struct listener_setup *setup, struct error *error)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
@@ -155,19 +208,36 @@ struct listener *listener_open(struct loop *loop, const char *host, uint16_t por
 		error_set(error, "out of memory");
 		return NULL;
 	}
-	l->loop = loop;
-	l->on_accept = on_accept;
-	l->arg = arg;
-	l->resume = timer_new(loop, on_resume, l);
-	int err = port == 0 ? open_unix(l, host) : open_tcp(l, host, port);
+	l->loop = setup->loop;
+	l->inherited = setup->inherited;
+	l->on_accept = setup->on_accept;
+	l->arg = setup->arg;
+	l->resume = timer_new(setup->loop, on_resume, l);
+	int err = setup->port == 0 ? open_unix(l, setup->host)
+				   : open_tcp(l, setup->host, setup->port);
+	l->inherited = NULL;
 	if (err == 0)
 		return l;
-	if (port == 0)
-		error_set(error, "listen at unix:%s: %s", host, strerror(-err));
+	if (setup->port == 0)
+		error_set(error, "listen at unix:%s: %s", setup->host, strerror(-err));
 	else
-		error_set(error, "listen at %s:%u: %s", host, (unsigned)port, strerror(-err));
+		error_set(error, "listen at %s:%u: %s", setup->host, (unsigned)setup->port,
+			  strerror(-err));
 	listener_close(l);
 	return NULL;
+}
+
+int listener_descriptor(const struct listener *l, size_t i, enum inherited_owner *owner)
+{
+	if (i >= l->n)
+		return -1;
+	*owner = l->sockets[i].owner;
+	return l->sockets[i].fd;
+}
+
+void listener_share(struct listener *l, bool is_shared)
+{
+	l->is_shared = is_shared;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -185,7 +255,7 @@ void listener_close(struct listener *l)
 	if (l == NULL)
 		return;
 	timer_free(l->resume);
-	if (l->path[0] != '\0')
+	if (l->path[0] != '\0' && !l->is_shared && l->sockets[0].owner == INHERITED_OURS)
 		unlink(l->path);
 	l->n_closing = l->n;
 	for (uint32_t i = 0; i < l->n; i++)

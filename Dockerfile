@@ -9,6 +9,7 @@ FROM ${BASE} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libyaml-dev libssl-dev \
         libmicrohttpd-dev libjansson-dev libxxhash-dev uthash-dev libc-ares-dev \
+        libsystemd-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .

@@ -30,6 +30,7 @@ LIBRARIES = [
     (r"uthash\.h$", r"^(core|plan|control)/", 3),
     (r"yaml\.h$", r"^control/.*\.c$", 1),
     (r"microhttpd\.h$", r"^control/.*\.c$", 1),
+    (r"systemd/", r"^control/systemd\.c$", 1),
     (r"jansson\.h$", r"^control/.*\.c$", 1),
 ]
 # The C library as the pure layers may use it: no sockets, no clock, no threads. What reads

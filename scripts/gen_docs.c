@@ -60,9 +60,8 @@ static void describe(const struct setting *setting, struct text *out)
 	else
 		text_printf(out, ". Default: %s.",
 			    setting->standard != NULL ? setting->standard : "none");
-	if (setting->is_redis &&
-	    (setting->scope <= SCOPE_SHARD || setting->scope == SCOPE_USER ||
-	     setting->scope == SCOPE_PREFIX))
+	if (setting->is_redis && (setting->scope <= SCOPE_SHARD || setting->scope == SCOPE_USER ||
+				  setting->scope == SCOPE_PREFIX))
 		text_puts(out, " Only with 'protocol: redis'.");
 	if (setting->is_memcached)
 		text_puts(out, " Only with 'protocol: memcached'.");
@@ -257,6 +256,28 @@ static const char man_tail[] =
 	".TP\n"
 	".B HUP\n"
 	"Ignored, with a line in the log.\n"
+	".SH UPGRADING THE BINARY\n"
+	"With takeover set, a\n"
+	".B slipring run\n"
+	"that finds a process answering at that path, run by the same user, asks it for its\n"
+	"listening sockets, admin.listen's among them. It opens the addresses that only its\n"
+	"own configuration has, accepts, and says so; then the old process stops accepting.\n"
+	"Both share the queue of each socket meanwhile, so no connection is refused or reset.\n"
+	"What the new configuration does not list is closed. A new process that fails before\n"
+	"it accepts (a wrong configuration, an address that cannot be had) ends with status\n"
+	"1, and the old one goes on as before.\n"
+	".PP\n"
+	"The old process serves the clients that it has, idle or not, until they leave; after\n"
+	"takeover_grace, or at TERM, it drains. It has no admin endpoints in that time and\n"
+	"reads no configuration again. takeover itself cannot change while a process runs.\n"
+	".SH SERVICE MANAGER\n"
+	"Under systemd with Type=notify the process says when it listens everywhere and\n"
+	"connects to its nodes, and when it drains. Sockets of socket activation are used\n"
+	"where a listen address is the one that they are bound to; others are closed with a\n"
+	"warning. The files of passed unix sockets are left to the manager.\n"
+	".TP\n"
+	".B NOTIFY_SOCKET, LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES\n"
+	"As in sd_notify(3) and sd_listen_fds(3). Without them nothing of this is done.\n"
 	".SH ADMIN ENDPOINTS\n"
 	"Served over HTTP at admin.listen.\n"
 	".TP\n"

@@ -36,6 +36,8 @@ static const char every_setting[] =
 	"admin: {listen: 127.0.0.1:9601}\n"
 	"log: {level: warn, format: json}\n"
 	"shutdown_grace: 5s\n"
+	"takeover: /run/t\n"
+	"takeover_grace: 1h\n"
 	"memory: 512m\n"
 	"pools:\n"
 	"  p:\n"
@@ -65,6 +67,8 @@ START_TEST(reads_every_setting_of_the_file_and_pool)
 	ck_assert_int_eq(config->log_level, 1);
 	ck_assert_int_eq(config->log_json, 1);
 	ck_assert_uint_eq(config->shutdown_grace_ms, 5000);
+	ck_assert_str_eq(config->takeover, "/run/t");
+	ck_assert_uint_eq(config->takeover_grace_ms, 3600000);
 	ck_assert_uint_eq(config->memory, 512U << 20);
 	ck_assert_uint_eq(config->n_pools, 1);
 	const struct pool_spec *pool = config->pools;
@@ -351,6 +355,8 @@ static const struct {
 	 "f:5:32: pools.p.cluster_config[2]: 'c:1' is used by pools.p.cluster_config[0] already"},
 	{MC "    shards: [{primary: b:1, replicas: [c:1]}]\n",
 	 "f:5:39: pools.p.shards[0].replicas: only with 'protocol: redis'; take it out"},
+	{POOL TAIL "admin: {listen: \"unix:/t\"}\ntakeover: /t\n",
+	 "f:7:11: takeover: 'unix:/t' is used by admin.listen already"},
 	{POOL TAIL "admin: {listen: a:1}\n",
 	 "f:6:17: admin.listen: 'a:1' is used by pools.p.listen already"},
 	{POOL TAIL "  q:\n    protocol: redis\n    listen: [x:1, a:1]\n" TAIL,

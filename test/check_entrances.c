@@ -212,6 +212,43 @@ START_TEST(an_address_that_is_none_is_named)
 }
 END_TEST
 
+static bool is_held(void)
+{
+	static int n_turns;
+
+	ck_assert_int_eq(n_accepted, 0);
+	if (++n_turns < 20)
+		return false;
+	entrances_inherit(entrances, NULL);
+	return true;
+}
+
+START_TEST(nothing_is_accepted_while_it_may_inherit)
+{
+	begin();
+	struct inherited *inherited = inherited_new();
+	uint16_t port;
+	int shared = script_listen(&port);
+	char text[32];
+	snprintf(text, sizeof(text), "127.0.0.1:%u", (unsigned)port);
+	const struct entrance_spec specs[] = {at(0, texts[0]), at(2, text)};
+	const struct io_step steps[] = {{"is_held", is_held}, {"one_came", one_came}};
+
+	ck_assert_int_eq(inherited_add(inherited, dup(shared), INHERITED_OURS, &error), 0);
+	entrances_inherit(entrances, inherited);
+	ck_assert_int_eq(apply(specs, 2), 0);
+	ck_assert_uint_eq(inherited_count(inherited), 0);
+	ports[1] = port;
+	int fd = dial(1);
+	ck_assert_int_ge(fd, 0);
+	script_run(steps, ARRAY_LEN(steps), close_all);
+	ck_assert_int_eq(last_pool, 2);
+	close(fd);
+	close(shared);
+	inherited_free(inherited);
+}
+END_TEST
+
 START_TEST(nothing_is_a_list_too)
 {
 	begin();
@@ -239,6 +276,7 @@ Suite *entrances_suite(void)
 	tcase_add_test(tcase, a_list_that_cannot_be_had_changes_nothing);
 	tcase_add_test(tcase, an_address_twice_is_refused);
 	tcase_add_test(tcase, an_address_that_is_none_is_named);
+	tcase_add_test(tcase, nothing_is_accepted_while_it_may_inherit);
 	tcase_add_test(tcase, nothing_is_a_list_too);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -371,6 +371,40 @@ START_TEST(a_file_that_went_to_the_next_process_is_left)
 }
 END_TEST
 
+static int n_turns;
+
+static bool turns_pass(void)
+{
+	ck_assert_int_eq(n_accepted, 0);
+	return ++n_turns == 20;
+}
+
+static bool is_released(void)
+{
+	listener_hold(listener, false);
+	return true;
+}
+
+START_TEST(connections_wait_while_it_is_held)
+{
+	const struct io_step steps[] = {{"turns_pass", turns_pass},
+					{"is_released", is_released},
+					{"all_are_accepted", all_are_accepted}};
+
+	begin();
+	port = script_free_port();
+	listen_at("127.0.0.1", port);
+	ck_assert_msg(listener != NULL, "%s", error.text);
+	listener_hold(listener, true);
+	n_turns = 0;
+	for (int i = 0; i < CLIENTS; i++)
+		clients[i] = connect_tcp();
+	script_run(steps, ARRAY_LEN(steps), close_listener);
+	for (int i = 0; i < CLIENTS; i++)
+		close(clients[i]);
+}
+END_TEST
+
 START_TEST(what_does_not_listen_for_streams_is_refused)
 {
 	begin();
@@ -443,6 +477,7 @@ Suite *listener_suite(void)
 	tcase_add_loop_test(tcase, an_inherited_file_is_removed_by_its_owner_alone, 0,
 			    ARRAY_LEN(files));
 	tcase_add_test(tcase, a_file_that_went_to_the_next_process_is_left);
+	tcase_add_test(tcase, connections_wait_while_it_is_held);
 	tcase_add_test(tcase, what_does_not_listen_for_streams_is_refused);
 	tcase_add_test(tcase, addresses_are_told_as_a_configuration_has_them);
 	suite_add_tcase(suite, tcase);

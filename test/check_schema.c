@@ -190,6 +190,8 @@ static const struct {
 	{SCOPE_FILE, "memory", "67108863", "expected a size from 64m to 1024g"},
 	{SCOPE_FILE, "memory", "1025g", "expected a size from 64m to 1024g"},
 	{SCOPE_FILE, "memory", "1gb", "expected a size from 64m to 1024g"},
+	{SCOPE_FILE, "takeover_grace", "24h", NULL},
+	{SCOPE_FILE, "takeover_grace", "25h", "expected a duration with its unit"},
 	{SCOPE_FILE, "shutdown_grace", "1ms", NULL},
 	{SCOPE_FILE, "shutdown_grace", "1h", NULL},
 	{SCOPE_FILE, "shutdown_grace", "61m", "expected a duration with its unit"},
@@ -361,7 +363,8 @@ START_TEST(lists_the_children_once_each)
 	struct text out = {0};
 
 	schema_children(SCOPE_FILE, "", &out);
-	ck_assert_str_eq(out.p, "workers, admin, log, shutdown_grace, memory, dns, pools");
+	ck_assert_str_eq(out.p, "workers, admin, log, shutdown_grace, takeover, takeover_grace, "
+				"memory, dns, pools");
 	text_reset(&out);
 	schema_children(SCOPE_POOL, "timeouts.", &out);
 	ck_assert_str_eq(out.p, "connect, request, idle");

@@ -17,7 +17,8 @@ static const struct cli_text texts[] = {
 	 "\n"
 	 "Logs to standard error. TERM and INT drain: no new clients, requests in flight\n"
 	 "are finished, and the process leaves within shutdown_grace; a second one leaves\n"
-	 "at once.\n"},
+	 "at once. With 'takeover' in FILE, the sockets of the process that runs there\n"
+	 "already are taken over, and its clients stay with it.\n"},
 	{"check", "[-c FILE]", "validate a configuration",
 	 "  -c FILE  the configuration; - is standard input\n"
 	 "\n"

@@ -21,6 +21,8 @@ struct config {
 	int log_level;	    /* enum log_level */
 	int log_json;	    /* bool: text or json */
 	uint32_t shutdown_grace_ms;
+	char *takeover; /* the path of the socket; NULL: off */
+	uint32_t takeover_grace_ms;
 	uint64_t memory;		/* bytes of buffers, all workers together */
 	struct string_list dns_servers; /* none: /etc/resolv.conf's */
 	uint32_t dns_min_ttl_ms, dns_max_ttl_ms;

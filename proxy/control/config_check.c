@@ -22,6 +22,15 @@ static char *canonical(const char *text)
 	return alloc_string(out);
 }
 
+/* A path as canonical() has it, for free(). */
+static char *socket_at(const char *path)
+{
+	struct text text = {0};
+
+	text_printf(&text, "unix:%s", path);
+	return text.p;
+}
+
 /* Does a setting of the file's top stand behind the pools? */
 static bool is_after_pools(const struct checker *checker, const void *field)
 {
@@ -34,7 +43,7 @@ static bool is_after_pools(const struct checker *checker, const void *field)
 static void check_listens(const struct checker *checker)
 {
 	const struct config *config = checker->config;
-	size_t total = 1, n = 0;
+	size_t total = 2, n = 0;
 
 	for (size_t i = 0; i < config->n_pools; i++)
 		total += config->pools[i].listen.n;
@@ -50,6 +59,12 @@ static void check_listens(const struct checker *checker)
 		size_t order = is_after_pools(checker, field) ? n + 1 : 0;
 
 		v[n++] = (struct named){canonical(config->admin_listen), field, order};
+	}
+	if (config->takeover != NULL) {
+		const void *field = &config->takeover;
+		size_t order = is_after_pools(checker, field) ? n + 1 : 0;
+
+		v[n++] = (struct named){socket_at(config->takeover), field, order};
 	}
 	checker_differ(checker, v, n, "give each an address of its own");
 }

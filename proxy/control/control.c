@@ -15,6 +15,8 @@
 #include "control/entrances.h"
 #include "control/registry.h"
 #include "control/reload.h"
+#include "control/succession.h"
+#include "control/systemd.h"
 #include "control/view.h"
 
 #define STREAM_BYTES ((uint64_t)64 << 20) /* of what the control thread reads from nodes itself */
@@ -24,6 +26,7 @@ struct control {
 	struct loop *loop;
 	struct crew *crew;
 	struct entrances *entrances;
+	struct succession *succession;
 	struct registry *registry;
 	struct reload *reload;
 	struct admin *admin;
@@ -82,25 +85,36 @@ static void drain(struct control *control, const char *why)
 	log_write(LOG_LEVEL_INFO, "%s: draining", why);
 	control->view.draining = true;
 	reload_stop(control->reload);
+	succession_before_close(control->succession);
 	entrances_close(control->entrances);
 	crew_drain(control->crew);
 }
 
 /* A process that has been drained already only leaves. */
-static void leave(struct control *control, const char *why)
+static void leave(void *arg, const char *why)
 {
+	struct control *control = arg;
+
 	control->view.leaving = true;
+	systemd_stopping("Draining");
 	if (control->view.draining && crew_is_drained(control->crew))
 		loop_stop(control->loop);
 	drain(control, why);
+	succession_end(control->succession);
 	timer_start(control->grace, reload_config(control->reload)->shutdown_grace_ms);
+}
+
+/* A process that does not accept any more may open nothing: the addresses are the next one's. */
+static bool may_reload(const struct control *control)
+{
+	return !control->view.draining && !succession_is_taken(control->succession);
 }
 
 static void on_signal(void *arg, int signum)
 {
 	struct control *control = arg;
 
-	if (signum == SIGHUP && !control->view.draining)
+	if (signum == SIGHUP && may_reload(control))
 		reload_now(control->reload, "HUP");
 	else if (signum != SIGHUP && !control->view.leaving)
 		leave(control, signum == SIGTERM ? "TERM" : "INT");
@@ -114,7 +128,7 @@ static bool do_reload(void *arg, struct text *errors)
 {
 	struct control *control = arg;
 
-	if (control->view.draining) {
+	if (!may_reload(control)) {
 		text_puts(errors, "draining: nothing is read again\n");
 		return false;
 	}
@@ -165,6 +179,8 @@ static void on_published(void *arg, const struct topology *before, const struct 
 		log_write(LOG_LEVEL_INFO, "serving with %u worker%s",
 			  (unsigned)control->view.n_workers,
 			  control->view.n_workers == 1 ? "" : "s");
+		succession_begin(control->succession);
+		systemd_ready("Serving");
 		return;
 	}
 	changes_write(before, now, &line);
@@ -191,8 +207,9 @@ static int on_config(void *arg, const struct config *config, struct error *error
 		return -1;
 	/* Left over from one that came no further than this. */
 	admin_close(control->admin_next);
-	control->admin_next = admin_open(control->loop, &address, NULL, &control->view,
-					 &admin_actions, control, error);
+	control->admin_next =
+		admin_open(control->loop, &address, succession_sockets(control->succession),
+			   &control->view, &admin_actions, control, error);
 	return control->admin_next == NULL ? -1 : 0;
 }
 
@@ -221,6 +238,34 @@ static void on_changed(void *arg, const struct config *config)
 		config->admin_listen != NULL ? alloc_string(config->admin_listen) : NULL;
 	timer_start(control->close_admin, 1);
 }
+
+/* ------------------------------------------------------------------ the next process */
+
+static struct admin *current_admin(void *arg)
+{
+	return ((struct control *)arg)->admin;
+}
+
+static uint64_t count_clients(void *arg)
+{
+	return crew_clients(((struct control *)arg)->crew);
+}
+
+static uint32_t takeover_grace_ms(void *arg)
+{
+	return reload_config(((struct control *)arg)->reload)->takeover_grace_ms;
+}
+
+static void on_taken(void *arg)
+{
+	reload_stop(((struct control *)arg)->reload);
+}
+
+static const struct succession_events succession_events = {
+	current_admin, count_clients, takeover_grace_ms, on_taken, leave,
+};
+
+/* ------------------------------------------------------------------ start and end */
 
 static uint16_t available_cores(void)
 {
@@ -266,6 +311,7 @@ static void close_all(struct control *control)
 	control->is_stopped = true;
 	reload_stop(control->reload);
 	registry_stop(control->registry);
+	succession_free(control->succession);
 	entrances_free(control->entrances);
 	admin_close(control->admin);
 	admin_close(control->admin_next);
@@ -287,15 +333,32 @@ static void fini(struct control *control)
 	chunk_pool_fini(&control->chunks);
 }
 
+/* Listen everywhere, by sockets that are passed to this process where there are any; the first topology,
+ * now or soon, has it accept. */
+static int begin(struct control *control, struct config *config, struct error *error)
+{
+	const struct succession_setup setup = {control->loop, config->takeover, control->entrances,
+					       &succession_events, control};
+
+	control->succession = succession_new(&setup, error);
+	if (control->succession == NULL) {
+		config_free(config);
+		return -1;
+	}
+	return reload_begin(control->reload, config, error);
+}
+
 int control_run(struct config *config, const char *path, struct error *error)
 {
 	struct control control = {0};
 	int result = -1;
 
 	init(&control, config, path);
-	if (reload_begin(control.reload, config, error) == 0) {
+	if (begin(&control, config, error) == 0) {
 		loop_run(control.loop);
-		result = 0;
+		result = succession_has_failed(control.succession)
+				 ? error_set(error, "the process that runs already goes on")
+				 : 0;
 	}
 	close_all(&control);
 	loop_run_out(control.loop);

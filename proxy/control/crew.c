@@ -261,6 +261,17 @@ void crew_tell(struct crew *crew, struct topology *topology, bool (*is_new)(void
 	accept_early(crew);
 }
 
+uint64_t crew_clients(const struct crew *crew)
+{
+	uint64_t n = 0;
+
+	for (uint16_t w = 0; w < crew->n; w++)
+		for (uint32_t p = 0; p <= UINT16_MAX; p++)
+			if (crew->stats[w]->pools[p] != NULL)
+				n += open_of(crew, w, (uint16_t)p);
+	return n;
+}
+
 void crew_drain(struct crew *crew)
 {
 	for (uint16_t w = 0; w < crew->n; w++)

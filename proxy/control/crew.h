@@ -42,6 +42,9 @@ void crew_tell(struct crew *crew, struct topology *topology, bool (*is_new)(void
  * waits for that. */
 void crew_accept(struct crew *crew, uint16_t pool_index, int fd, bool is_unix);
 
+/* How many clients all workers have now, those of pools that are gone too. */
+uint64_t crew_clients(const struct crew *crew);
+
 void crew_drain(struct crew *crew);
 bool crew_is_drained(const struct crew *crew);
 

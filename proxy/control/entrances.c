@@ -63,8 +63,10 @@ static struct entrance *open_entrance(struct entrances *all, const struct addres
 	const struct listener_setup setup = {all->loop,	     address->host, address->port,
 					     all->inherited, on_accept,	    entrance};
 	entrance->listener = listener_open(&setup, error);
-	if (entrance->listener != NULL)
+	if (entrance->listener != NULL) {
+		listener_hold(entrance->listener, all->inherited != NULL);
 		return entrance;
+	}
 	free(entrance);
 	return NULL;
 }
@@ -149,6 +151,8 @@ int entrances_apply(struct entrances *all, const struct entrance_spec *specs, si
 void entrances_inherit(struct entrances *all, struct inherited *inherited)
 {
 	all->inherited = inherited;
+	for (size_t i = 0; inherited == NULL && i < all->n; i++)
+		listener_hold(all->list[i]->listener, false);
 }
 
 void entrances_share(struct entrances *all, bool is_shared)

@@ -40,7 +40,10 @@ NODISCARD struct entrances *entrances_new(struct loop *loop,
 NODISCARD int entrances_apply(struct entrances *entrances, const struct entrance_spec *specs,
 			      size_t n, struct error *error);
 
-/* Have what entrances_apply() opens look among these first, until NULL is set. Borrowed. */
+/*
+ * Have what entrances_apply() opens look among these first, until NULL is set. Borrowed. Until then
+ * nothing is accepted: whoever passed the sockets may serve by them still.
+ */
 void entrances_inherit(struct entrances *entrances, struct inherited *inherited);
 
 /* listener_share() of each that is open now: are the files of unix sockets another's too? */

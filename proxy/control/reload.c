@@ -110,6 +110,8 @@ static void tell_fixed(const struct config *before, const struct config *now)
 	} fixed[] = {
 		{"workers", before->workers != now->workers},
 		{"memory", before->memory != now->memory},
+		{"takeover", strcmp(before->takeover != NULL ? before->takeover : "",
+				    now->takeover != NULL ? now->takeover : "") != 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)

@@ -1,6 +1,7 @@
 /* Long because it is one table, with a row for each setting. */
 #include "control/config.h"
 #include "control/schema.h"
+#include "control/takeover_wire.h"
 #include "route/endpoint.h"
 
 #define KIB ((uint64_t)1 << 10)
@@ -152,6 +153,14 @@ static const struct setting settings[] = {
 	{OF_FILE(shutdown_grace_ms), .path = "shutdown_grace", .type = SETTING_DURATION, .min = 1,
 	 .max = HOUR_MS, .standard = "10s",
 	 .help = "How long TERM and INT wait for requests in flight before the process leaves."},
+	{OF_FILE(takeover), .path = "takeover", .type = SETTING_TEXT, .min = 1,
+	 .max = TAKEOVER_PATH_MAX, .example = "/run/slipring/takeover.sock",
+	 .help = "The path of a unix socket by which the next process, started with the same path "
+		 "by the same user, gets the listening sockets of this one. Off when absent."},
+	{OF_FILE(takeover_grace_ms), .path = "takeover_grace", .type = SETTING_DURATION, .min = 1,
+	 .max = 24 * HOUR_MS, .standard = "5m",
+	 .help = "How long a process that was taken over serves the clients that it has, before it "
+		 "drains as at TERM."},
 	{OF_FILE(memory), .path = "memory", .type = SETTING_SIZE, .min = 64 * MIB,
 	 .max = 1024 * GIB, .standard = "1g",
 	 .help = "Bytes of buffers for all workers together. When they are used up, the client "

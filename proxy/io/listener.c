@@ -36,6 +36,7 @@ struct listener {
 	struct timer *resume; /* runs while there are no descriptors left */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* "" for TCP */
 	bool is_shared; /* the file is another process's too */
+	bool is_held;
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -44,6 +45,8 @@ static void on_resume(void *arg)
 {
 	struct listener *l = arg;
 
+	if (l->is_held)
+		return;
 	for (uint32_t i = 0; i < l->n; i++)
 		uv_poll_start(&l->sockets[i].poll, UV_READABLE, on_ready);
 }
@@ -233,6 +236,14 @@ int listener_descriptor(const struct listener *l, size_t i, enum inherited_owner
 		return -1;
 	*owner = l->sockets[i].owner;
 	return l->sockets[i].fd;
+}
+
+void listener_hold(struct listener *l, bool is_held)
+{
+	l->is_held = is_held;
+	on_resume(l);
+	for (uint32_t i = 0; is_held && i < l->n; i++)
+		uv_poll_stop(&l->sockets[i].poll);
 }
 
 void listener_share(struct listener *l, bool is_shared)

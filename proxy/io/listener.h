@@ -35,6 +35,9 @@ NODISCARD struct listener *listener_open(const struct listener_setup *setup, str
 /* Its sockets, which stay its own: the i-th, or -1 past the last; *owner as inherited_add() takes. */
 int listener_descriptor(const struct listener *listener, size_t i, enum inherited_owner *owner);
 
+/* Accept nothing while it is held: connections wait in its sockets. */
+void listener_hold(struct listener *listener, bool is_held);
+
 /*
  * Is the unix socket's file another process's too, which listener_close() must then leave? So it
  * is for a socket that came from a process until that has let go of it, until this is told.

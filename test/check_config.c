@@ -268,7 +268,7 @@ static const struct {
 	 "f:5:25: pools.p.failover.on_down: 'mis' is not known; did you mean 'miss'?"},
 	{POOL "    failover: {on_down: miss}\n" TAIL,
 	 "f:5:25: pools.p.failover.on_down: only with 'protocol: memcached'; take it out"},
-	{POOL "    hold: {time: 1s}\n" TAIL, "f:5:5: pools.p.hold: unknown key"},
+	{POOL "    hold_on: {time: 1s}\n" TAIL, "f:5:5: pools.p.hold_on: unknown key"},
 	{POOL "    connect: 1s\n" TAIL, "f:5:5: pools.p.connect: unknown key; did you mean "
 					"'timeouts.connect'?"},
 	{POOL "    hash_tag: {}\n" TAIL, "f:5:15: pools.p.hash_tag: it is a map; expected two "

@@ -34,10 +34,12 @@ struct name {
 	struct error trouble; /* "": none */
 };
 
+TAILQ_HEAD(name_list, name);
+
 struct dns {
 	struct dns_setup setup;
 	struct name *names; /* a hash */
-	TAILQ_HEAD(, name) queue;
+	struct name_list queue;
 	size_t n_asking;
 	struct timer *tell;
 	bool is_telling; /* it runs */

@@ -21,11 +21,13 @@ struct watched {
 	LIST_ENTRY(watched) link;
 };
 
+LIST_HEAD(watched_list, watched);
+
 struct dns_channel {
 	struct loop *loop;
 	ares_channel dns, files;
 	struct timer *timer;
-	LIST_HEAD(, watched) sockets;
+	struct watched_list sockets;
 };
 
 /* c-ares has deadlines of its own, which move with each call. */

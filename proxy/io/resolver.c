@@ -19,13 +19,14 @@ struct family {
 };
 
 /*
- * Lives until c-ares has answered all of its `waiting` questions, for it cannot be told to forget one,
- * and, if it was not cancelled (fn NULL) by then, until it was delivered.
+ * Lives, cancelled or not, until c-ares has answered all of its `waiting` questions, for it cannot be
+ * told to forget one, and then until the end of that turn.
  */
 struct resolver_query {
 	struct deferred deliver;
-	struct resolver *resolver;
-	resolver_fn *fn;
+	struct loop *loop;
+	struct resolver *resolver; /* NULL once it is freed */
+	resolver_fn *fn;	   /* NULL once this is cancelled */
 	void *arg;
 	char *name;
 	struct family families[2]; /* of IPv4 and IPv6; of services the first */
@@ -37,10 +38,12 @@ struct resolver_query {
 	LIST_ENTRY(resolver_query) link;
 };
 
+LIST_HEAD(query_list, resolver_query);
+
 struct resolver {
 	struct loop *loop;
 	struct dns_channel *channel;
-	LIST_HEAD(, resolver_query) queries;
+	struct query_list queries;
 };
 
 /* ------------------------------------------------------------------ answers */
@@ -118,10 +121,6 @@ static void finish(struct resolver_query *query, int status)
 {
 	struct resolver_answer *answer = &query->answer;
 
-	if (query->fn == NULL) {
-		query_free(query);
-		return;
-	}
 	answer->status = meaning_of(status);
 	answer->why = text_of(status);
 	if (answer->status == RESOLVER_OK) {
@@ -132,7 +131,7 @@ static void finish(struct resolver_query *query, int status)
 	} else {
 		answer->ttl_s = 0;
 	}
-	loop_defer(query->resolver->loop, &query->deliver);
+	loop_defer(query->loop, &query->deliver);
 }
 
 static void shorten_ttl(struct resolver_query *query, int ttl)
@@ -224,6 +223,7 @@ static struct resolver_query *query_new(struct resolver *resolver, const char *n
 	struct resolver_query *query = alloc_zeroed(1, sizeof(*query));
 
 	query->deliver.run = deliver;
+	query->loop = resolver->loop;
 	query->resolver = resolver;
 	query->fn = fn;
 	query->arg = arg;

@@ -45,11 +45,6 @@ def test_unknown_paths(proxy, path):
     assert proxy.get(path)[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/v1/reload", "/v1/pools/pages/pause", "/v1/pools/pages/refresh"])
-def test_features_of_later_are_unknown(proxy, path):
-    assert proxy.request("POST", path)[0] == 404
-
-
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/status"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_other_methods(proxy, method, path):

@@ -297,7 +297,8 @@ def test_descriptors_do_not_grow(live):
             some.change("abcde")
             some.change("abc")
             assert conn.call("PING") == b"+PONG\r\n"
-        wait_until(lambda: some.proxy.descriptors() <= before, "as few descriptors as before")
+        # Probes may not have been connected before.
+        wait_until(lambda: some.proxy.descriptors() <= before + 6, "few descriptors")
 
 
 # -- wrong files ----------------------------------------------------------------------------------
@@ -527,7 +528,7 @@ def test_limits(live):
         assert conn.call("SET", "k", "v" * 900_000) == OK
         some.change(limits={"request": "64k"})
         with some.proxy.connect() as other:
-            assert other.call("SET", "k", "v" * 100_000).startswith(b"-ERR slipring: ")
+            assert other.call("SET", "k", "v" * 200_000).startswith(b"-ERR slipring: ")
         assert conn.call("GET", "k") == bulk("v" * 900_000)
 
 

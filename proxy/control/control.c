@@ -133,6 +133,8 @@ static bool do_reload(void *arg, struct text *errors)
 		return false;
 	}
 	bool is_done = reload_now(control->reload, "POST /v1/reload");
+
+	crew_settle(control->crew);
 	if (!is_done)
 		text_puts(errors, reload_state(control->reload)->errors.p);
 	return is_done;
@@ -156,7 +158,10 @@ static bool do_pause(void *arg, const char *pool, enum pause pause, uint32_t for
 {
 	struct control *control = arg;
 
-	return registry_pause(control->registry, pool, pause, for_ms);
+	bool is_done = registry_pause(control->registry, pool, pause, for_ms);
+
+	crew_settle(control->crew);
+	return is_done;
 }
 
 static const struct admin_actions admin_actions = {

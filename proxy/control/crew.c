@@ -15,6 +15,7 @@
 #include "io/mailbox.h"
 #include "serve/worker.h"
 
+#define SETTLE_MS 200
 #define EARLY_MAX 1024 /* clients that wait for the topology that has their pool */
 
 /* A client that came before the workers were told of its pool. */
@@ -208,6 +209,8 @@ static void start(struct crew *crew, uint16_t w)
 
 	if (getrandom(&setup.seed, sizeof(setup.seed), 0) < 0)
 		setup.seed = (uint64_t)time(NULL) + w;
+	atomic_store_explicit(&crew->stats[w]->topology, crew->topology->version,
+			      memory_order_relaxed);
 	crew->workers[w] = worker_start(&setup, &worker_events, crew);
 }
 
@@ -270,6 +273,24 @@ uint64_t crew_clients(const struct crew *crew)
 			if (crew->stats[w]->pools[p] != NULL)
 				n += open_of(crew, w, (uint16_t)p);
 	return n;
+}
+
+static bool is_settled(const struct crew *crew)
+{
+	for (uint16_t w = 0; w < crew->n; w++)
+		if (atomic_load_explicit(&crew->stats[w]->topology, memory_order_acquire) <
+		    crew->topology->version)
+			return false;
+	return true;
+}
+
+/* Workers never wait for this thread, so it may wait for them; one that is stuck is not waited for. */
+void crew_settle(const struct crew *crew)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < SETTLE_MS && crew->topology != NULL && !is_settled(crew); i++)
+		nanosleep(&ms, NULL);
 }
 
 void crew_drain(struct crew *crew)

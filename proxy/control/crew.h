@@ -37,6 +37,9 @@ uint16_t crew_size(const struct crew *crew);
 void crew_tell(struct crew *crew, struct topology *topology, bool (*is_new)(void *arg, uint16_t id),
 	       void *arg);
 
+/* Wait a moment until all workers go by what they were told last: who asked for it may rely on it. */
+void crew_settle(const struct crew *crew);
+
 /* Hand an accepted socket of a client of the pool of this index to the worker with the fewest clients;
  * at the pool's limit it is told so and closed. One of a pool that the workers are still to be told of
  * waits for that. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -190,6 +191,14 @@ static bool fail(struct reload *reload, const char *why, bool always)
 	return false;
 }
 
+/* Another kind might never come to its end. */
+static bool is_regular(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Without `always` a file that says what it said before is no reason to do anything. */
 static bool read_again(struct reload *reload, const char *why, bool always)
 {
@@ -200,6 +209,10 @@ static bool read_again(struct reload *reload, const char *why, bool always)
 	if (reload->path == NULL) {
 		text_puts(errors, "there is no file to read again: the settings came from the "
 				  "command line or standard input\n");
+		return fail(reload, why, always);
+	}
+	if (!is_regular(reload->path)) {
+		text_printf(errors, "%s: it is no regular file, or none at all\n", reload->path);
 		return fail(reload, why, always);
 	}
 	struct config *config = config_load(reload->path, errors, NULL);

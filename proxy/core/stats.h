@@ -83,7 +83,8 @@ struct endpoint_stats {
  * that it was given, which the control thread has made before. */
 struct stats {
 	_Atomic uint64_t counter[STAT_COUNT];
-	_Atomic uint64_t memory; /* bytes of chunks in use */
+	_Atomic uint64_t memory;   /* bytes of chunks in use */
+	_Atomic uint64_t topology; /* the version that the worker goes by */
 	struct pool_stats **pools;
 	struct endpoint_stats **endpoints;
 };

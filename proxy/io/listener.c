@@ -256,7 +256,6 @@ static void on_closed(uv_handle_t *handle)
 	struct socket *s = handle->data;
 	struct listener *l = s->listener;
 
-	close(s->fd);
 	if (--l->n_closing == 0)
 		free(l);
 }
@@ -269,8 +268,12 @@ void listener_close(struct listener *l)
 	if (l->path[0] != '\0' && !l->is_shared && l->sockets[0].owner == INHERITED_OURS)
 		unlink(l->path);
 	l->n_closing = l->n;
-	for (uint32_t i = 0; i < l->n; i++)
+	for (uint32_t i = 0; i < l->n; i++) {
+		/* Who asks for it to be closed may try at once whether it is. */
+		uv_poll_stop(&l->sockets[i].poll);
+		close(l->sockets[i].fd);
 		uv_close((uv_handle_t *)&l->sockets[i].poll, on_closed);
+	}
 	if (l->n == 0)
 		free(l);
 }

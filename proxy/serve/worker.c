@@ -111,6 +111,8 @@ static void adopt(struct worker *worker, struct topology *topology)
 		engine_adopt(&worker->engine, topology);
 		clients_renew(&worker->clients);
 		pubsub_adopt(&worker->engine);
+		atomic_store_explicit(&worker->engine.stats->topology, topology->version,
+				      memory_order_release);
 	}
 	topology_unref(topology);
 }

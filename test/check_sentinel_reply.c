@@ -48,7 +48,7 @@ static struct text replicas_in(struct span reply)
 	text_puts(&text, sentinel_read_replicas(reply, &list) ? "" : "-");
 	for (size_t i = 0; i < list.n; i++)
 		text_printf(&text, "%s%s", i > 0 ? " " : "", list.v[i]);
-	sentinel_release(&list);
+	found_list_free(&list);
 	return text;
 }
 

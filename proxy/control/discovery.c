@@ -18,6 +18,7 @@ static const struct discovery_ops *ops_of(const struct discover_spec *discover)
 		{discover->dns != NULL, &discovery_dns_ops},
 		{discover->srv != NULL, &discovery_srv_ops},
 		{discover->sentinel.n > 0, &discovery_sentinel_ops},
+		{discover->cluster.n > 0, &discovery_cluster_ops},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

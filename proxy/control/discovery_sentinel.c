@@ -148,7 +148,7 @@ static void on_replicas(void *arg, const struct probe_answer *answer)
 		ask_replicas(topic);
 		return;
 	}
-	sentinel_release(&view->replicas);
+	found_list_free(&view->replicas);
 	if (answer->result == PROBE_REPLY &&
 	    !sentinel_read_replicas(answer->reply, &view->replicas))
 		note_failure(sentinel, answer);
@@ -292,11 +292,11 @@ static void free_source(struct discovery *discovery)
 		probe_free(source->sentinels[i].watch);
 		timer_free(source->sentinels[i].timer);
 		for (size_t j = 0; j < source->board.n_masters; j++)
-			sentinel_release(&source->sentinels[i].topics[j].coming.replicas);
+			found_list_free(&source->sentinels[i].topics[j].coming.replicas);
 		free(source->sentinels[i].topics);
 	}
 	sentinel_board_fini(&source->board);
-	sentinel_release(&source->addresses);
+	found_list_free(&source->addresses);
 	discovery_fini(discovery);
 	free(source->sentinels);
 	free(source->user);

@@ -121,6 +121,20 @@ bool found_address(struct span host, uint64_t port, char out[ADDRESS_TEXT_MAX])
 	return address_parse(out, 0, &address, &error) == 0;
 }
 
+void found_list_add(struct string_list *list, const char *text)
+{
+	list->v = alloc_resize(list->v, (list->n + 1) * sizeof(list->v[0]));
+	list->v[list->n++] = alloc_string(text);
+}
+
+void found_list_free(struct string_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->v[i]);
+	free(list->v);
+	*list = (struct string_list){0};
+}
+
 /* ------------------------------------------------------------------ life */
 
 void found_copy(struct found *to, const struct found *from)

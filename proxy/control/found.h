@@ -44,6 +44,10 @@ NODISCARD bool found_equal(const struct found *a, const struct found *b);
 void found_copy(struct found *to, const struct found *from);
 void found_fini(struct found *found); /* zeroed is fine */
 
+/* Add a copy of a text to a list that owns its texts; free all of them, which leaves it empty. */
+void found_list_add(struct string_list *list, const char *text);
+void found_list_free(struct string_list *list);
+
 /*
  * The canonical address of a host, an IPv6 one without brackets too, and a port as a source tells
  * them. False if nobody can connect there: no host, "?" or what else is no name, or no port.

@@ -4,7 +4,6 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "control/sentinel_reply.h"
 
 static struct sentinel_view *views_of(const struct sentinel_board *board, size_t master)
 {
@@ -36,7 +35,7 @@ void sentinel_board_fini(struct sentinel_board *board)
 		text_free(&board->masters[i].quarrel);
 	}
 	for (size_t i = 0; i < board->n_masters * board->n_sentinels; i++)
-		sentinel_release(&board->views[i].replicas);
+		found_list_free(&board->views[i].replicas);
 	free(board->views);
 	free(board->masters);
 }
@@ -47,7 +46,7 @@ void sentinel_board_take(struct sentinel_board *board, size_t master, size_t sen
 	struct sentinel_view *to = &views_of(board, master)[sentinel];
 	const char *address = to->sentinel;
 
-	sentinel_release(&to->replicas);
+	found_list_free(&to->replicas);
 	*to = *view;
 	to->sentinel = address;
 	to->is_heard = true;

@@ -1,8 +1,5 @@
 #include "control/sentinel_reply.h"
 
-#include <stdlib.h>
-
-#include "base/alloc.h"
 #include "base/number.h"
 #include "control/resp_read.h"
 
@@ -83,8 +80,7 @@ static bool read_replica(struct span *rest, struct string_list *addresses)
 		return true;
 	if (!number_parse_u64(replica.port, &port) || !found_address(replica.ip, port, address))
 		return false;
-	addresses->v = alloc_resize(addresses->v, (addresses->n + 1) * sizeof(addresses->v[0]));
-	addresses->v[addresses->n++] = alloc_string(address);
+	found_list_add(addresses, address);
 	return true;
 }
 
@@ -97,14 +93,6 @@ bool sentinel_read_replicas(struct span reply, struct string_list *addresses)
 	for (; is_good && n > 0; n--)
 		is_good = read_replica(&reply, addresses);
 	if (!is_good)
-		sentinel_release(addresses);
+		found_list_free(addresses);
 	return is_good;
-}
-
-void sentinel_release(struct string_list *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		free(list->v[i]);
-	free(list->v);
-	*list = (struct string_list){0};
 }

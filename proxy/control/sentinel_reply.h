@@ -25,7 +25,4 @@ NODISCARD bool sentinel_read_address(struct span reply, char address[ADDRESS_TEX
  */
 NODISCARD bool sentinel_read_replicas(struct span reply, struct string_list *addresses);
 
-/* Free the texts of a list; it is empty then. */
-void sentinel_release(struct string_list *list);
-
 #endif

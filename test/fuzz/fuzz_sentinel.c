@@ -30,6 +30,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(replicas.n <= SENTINEL_REPLICAS_MAX);
 	for (size_t i = 0; i < replicas.n; i++)
 		check_address(replicas.v[i]);
-	sentinel_release(&replicas);
+	found_list_free(&replicas);
 	return 0;
 }

@@ -171,8 +171,12 @@ class Asked(servers.Redis):
             return conn.ask(*words)
 
     def role(self):
-        """What ROLE says: master or slave."""
-        return self.ask("ROLE")[0].decode()
+        """What ROLE says: master or slave; None where it does not answer, as while a Sentinel that
+        gives it another role drops its clients."""
+        try:
+            return self.ask("ROLE")[0].decode()
+        except (OSError, wire.WireError):
+            return None
 
 
 class Member(Asked):
@@ -282,11 +286,13 @@ class ReplicaSet:
 class Sentinel(Asked):
     """One redis-sentinel that watches the sets of {name: ReplicaSet}; as quick as it can be."""
 
-    PERIODS = {"info-period": 200, "ping-period": 100, "ask-period": 100, "publish-period": 200,
+    # Four times the publish-period others wait for word of a failover before they take a promoted
+    # replica for one that is astray, and make it follow the old primary again: not too short.
+    PERIODS = {"info-period": 200, "ping-period": 100, "ask-period": 100, "publish-period": 700,
                "slave-reconf-timeout": 2000, "min-link-reconnect-period": 200,
                "election-timeout": 2000}
 
-    def __init__(self, sets, quorum=2, down_ms=500, failover_ms=2000):
+    def __init__(self, sets, quorum=2, down_ms=500, failover_ms=1500):
         super().__init__()
         self.sets, self.quorum = sets, quorum
         self.down_ms, self.failover_ms = down_ms, failover_ms

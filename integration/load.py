@@ -124,7 +124,8 @@ class RedisPy:
         return self.ask(self.redis.mget, keys)
 
     def close(self):
-        self.redis.close()
+        self.redis.close()  # gives the connection back to its pool, which keeps it
+        self.redis.connection_pool.disconnect()
 
 
 class Pymemcache:
@@ -329,7 +330,7 @@ class Pipeliner(Client):
             raise Broken(repr(err)) from err
 
     def plan_one(self):
-        kind = self.rng.choices(("INCR", "SET", "GET"), (2, 1, 1))[0]
+        kind = self.rng.choices(("INCR", "SET", "GET"), self.load.mix[:3])[0]
         if kind == "INCR":
             return kind, self.rng.choice(list(self.counters))
         key = self.rng.choice(list(self.cells))

@@ -19,7 +19,7 @@ from wire import OK, array, bulk, command, wait_until
 RATE = 2000
 HEALTH = {"every": "100ms", "timeout": "500ms", "fall": 2, "rise": 2}
 TIMEOUTS = {"connect": "300ms", "request": "2s"}
-HOLD = {"time": "15s", "requests": 10000}
+HOLD = {"time": "30s", "requests": 10000}
 
 
 @pytest.fixture
@@ -315,8 +315,9 @@ def test_a_kill_amid_writes_applies_none_twice(own_servers, start):
 
 @pytest.mark.timeout(150)
 def test_a_failover_without_a_kill(cluster, start):
-    """CLUSTER FAILOVER waits until the replica has all: no error, nothing lost."""
-    proxy = start(cluster)
+    """CLUSTER FAILOVER waits until the replica has all, and the master meanwhile with its writes, for
+    up to five seconds: no error, nothing lost."""
+    proxy = start(cluster, timeouts={"connect": "300ms", "request": "20s"})
     with load.Load(proxy.address(), rate=RATE) as clients:
         for _ in range(3):
             clients.wait_more(300)

@@ -14,7 +14,7 @@ import load
 import servers
 import slipring
 import wire
-from wire import OK, bulk, command, wait_until
+from wire import OK, array, bulk, command, wait_until
 
 RATE = 2000
 HEALTH = {"every": "100ms", "timeout": "500ms", "fall": 2, "rise": 2}
@@ -442,6 +442,29 @@ def test_a_primary_that_becomes_a_replica_takes_its_clients_along(start, own_ser
             assert conn.call("SET", "k", "x") == OK
             assert group.primary.ask("GET", "k") == b"x"
             group.wait_synced()
+
+
+def test_a_pipeline_keeps_its_order(start, own_servers):
+    """Writes that are refused and tried again are not overtaken by what was asked behind them on
+    the same connection: a read sees the write before it, and of two writes the second stays."""
+    group, = own_servers(fleet.ReplicaSet, 1)
+    proxy = start(group.primary, group.replicas, workers=1)
+    first, second = group.nodes
+    with proxy.connect() as conn:
+        for turn in range(10):
+            assert conn.call("SET", "k", "before") == OK
+            group.wait_synced()
+            group.primary.follow(group.replicas[0])  # nobody is a primary
+            conn.send(b"".join(command(*words) for words in (
+                ("SET", "k", "one"), ("GET", "k"), ("SET", "k", "two"), ("GET", "k"),
+                ("APPEND", "k", "!"), ("GETRANGE", "k", 0, -1), ("MGET", "k", "other"))))
+            time.sleep(0.05 * turn / 10)
+            group.promote(1 - turn % 2)
+            got = [conn.read_reply() for _ in range(7)]
+            assert got == [OK, bulk("one"), OK, bulk("two"), b":4\r\n", bulk("two!"),
+                           array(["two!", None])], turn
+            group.wait_synced()
+    assert {first.role(), second.role()} == {"master", "slave"}
 
 
 # -- Sentinel -------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@
 #define STATUS_PATH   "/v1/status"
 #define WATCH_US      1000000
 #define RATE_US	      500000 /* between the two looks that a table's rates come from */
+#define LINE_WIDTH    80
+#define INDENT	      4
 #define CLEAR_SCREEN  "\033[H\033[2J"
 
 /* One proxy and the last two looks at it. */
@@ -122,12 +124,49 @@ static struct widths measure(const struct status_pool *pool)
 	return widths;
 }
 
+static bool is_up(const struct status_endpoint *endpoint)
+{
+	return strcmp(endpoint->state, "up") == 0;
+}
+
+/* By its probes: a connection that stands says nothing of a node that has stopped. */
+static bool is_found_down(const struct status_endpoint *endpoint)
+{
+	return endpoint->health != NULL && strcmp(endpoint->health, "down") == 0;
+}
+
 /* A replica that is up and not read says why. */
 static const char *shown_state(const struct status_endpoint *endpoint)
 {
+	if (is_found_down(endpoint))
+		return "down";
 	bool is_read = endpoint->reads == NULL || strcmp(endpoint->reads, "ok") == 0;
 
-	return is_read || strcmp(endpoint->state, "up") != 0 ? endpoint->state : endpoint->reads;
+	return is_read || !is_up(endpoint) ? endpoint->state : endpoint->reads;
+}
+
+/* What is wrong with one that is not up; NULL: nothing that is known. */
+static const char *shown_reason(const struct status_endpoint *endpoint)
+{
+	if (is_found_down(endpoint) && endpoint->health_error != NULL)
+		return endpoint->health_error;
+	return is_up(endpoint) ? NULL : endpoint->last_error;
+}
+
+/* Indented, and cut at spaces into lines that fit. */
+static void print_wrapped(const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strlen(text);
+
+		if (len > LINE_WIDTH - INDENT) {
+			const char *space = memrchr(text, ' ', LINE_WIDTH - INDENT + 1);
+
+			len = space != NULL ? (size_t)(space - text) : strcspn(text, " ");
+		}
+		printf("%*s%.*s\n", INDENT, "", (int)len, text);
+		text += len + (text[len] == ' ');
+	}
 }
 
 static void print_endpoint(const struct target *target, size_t pool, size_t index,
@@ -147,8 +186,9 @@ static void print_endpoint(const struct target *target, size_t pool, size_t inde
 		printf(" %9.*f\n", endpoint->p99_ms < 10 ? 3 : 1, endpoint->p99_ms);
 	else
 		printf(" %9s\n", "-");
-	if (endpoint->last_error != NULL && strcmp(endpoint->state, "up") != 0)
-		printf("    %s\n", endpoint->last_error);
+	const char *reason = shown_reason(endpoint);
+	if (reason != NULL)
+		print_wrapped(reason);
 }
 
 static void print_pool(const struct target *target, size_t index)

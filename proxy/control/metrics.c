@@ -236,6 +236,13 @@ static void add_family(struct page *page, const struct family *family)
 	}
 }
 
+static void add_plain(struct text *out, const char *name, enum family_type type, const char *help,
+		      uint64_t value)
+{
+	family_head(out, name, type, help);
+	text_printf(out, "slipring_%s %" PRIu64 "\n", name, value);
+}
+
 static void add_endpoint_up(struct page *page)
 {
 	family_head(page->out, "endpoint_up", GAUGE,
@@ -248,6 +255,27 @@ static void add_endpoint_up(struct page *page)
 				    view_endpoint_state(page->view, series->subject.id) ==
 					    ENDPOINT_UP);
 	}
+}
+
+static void add_health(struct page *page)
+{
+	const struct health_counts *counts = health_counts(page->view->health);
+
+	family_head(page->out, "endpoint_healthy", GAUGE,
+		    "1 while probes find the endpoint up, else 0.");
+	for (size_t i = 0; i < page->n; i++) {
+		const struct series *series = &page->series[i];
+
+		if (series->subject.of != STATS_OF_ENDPOINT)
+			continue;
+		const struct health_of *of = view_health(page->view, series->subject.id);
+		text_printf(page->out, "slipring_endpoint_healthy{%s} %d\n", series->labels,
+			    of != NULL && of->state == HEALTH_UP);
+	}
+	add_plain(page->out, "health_probes_total", COUNTER, "Probes of endpoints.",
+		  counts->probes);
+	add_plain(page->out, "health_probe_failures_total", COUNTER,
+		  "Probes that were not answered, or not as they should be.", counts->failures);
 }
 
 static bool has_replicas(const struct page *page)
@@ -305,12 +333,6 @@ static void add_endpoint_results(struct page *page)
 	}
 }
 
-static void add_plain(struct text *out, const char *name, const char *help, uint64_t value)
-{
-	family_head(out, name, GAUGE, help);
-	text_printf(out, "slipring_%s %" PRIu64 "\n", name, value);
-}
-
 /* Bytes of memory the process holds: the second number of statm, in pages; 0 without /proc. */
 static uint64_t resident_bytes(void)
 {
@@ -334,22 +356,21 @@ static void add_process(struct page *page)
 
 	family_head(out, "build_info", GAUGE, "Always 1; the label has the version.");
 	text_printf(out, "slipring_build_info{version=\"%s\"} 1\n", SLIPRING_VERSION);
-	add_plain(out, "start_time_seconds", "When the proxy started, since the epoch.",
+	add_plain(out, "start_time_seconds", GAUGE, "When the proxy started, since the epoch.",
 		  (uint64_t)view->started);
-	add_plain(out, "workers", "Event loops that serve clients.", view->n_workers);
-	add_plain(out, "ready", "1 while every pool can serve, else 0, as /readyz tells.",
+	add_plain(out, "workers", GAUGE, "Event loops that serve clients.", view->n_workers);
+	add_plain(out, "ready", GAUGE, "1 while every pool can serve, else 0, as /readyz tells.",
 		  view_is_ready(view, NULL));
-	add_plain(out, "memory_bytes", "Bytes of buffers in use by requests and replies.",
+	add_plain(out, "memory_bytes", GAUGE, "Bytes of buffers in use by requests and replies.",
 		  sum(page, workers, offsetof(struct stats, memory)));
-	add_plain(out, "resident_memory_bytes", "Resident memory of the process.",
+	add_plain(out, "resident_memory_bytes", GAUGE, "Resident memory of the process.",
 		  resident_bytes());
 	for (size_t i = 0; i < STAT_COUNT; i++) {
 		uint64_t value = sum(page, workers, STATS_COUNTER_OFFSET(i));
 
 		if (view->own != NULL)
 			value += stat_get(&view->own->counter[i]);
-		family_head(out, stat_rows[i].name, COUNTER, stat_rows[i].help);
-		text_printf(out, "slipring_%s %" PRIu64 "\n", stat_rows[i].name, value);
+		add_plain(out, stat_rows[i].name, COUNTER, stat_rows[i].help, value);
 	}
 }
 
@@ -362,6 +383,8 @@ void metrics_render(const struct view *view, struct text *out)
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		add_family(&page, &families[i]);
 	add_endpoint_up(&page);
+	if (view->health != NULL)
+		add_health(&page);
 	if (has_replicas(&page))
 		add_replicas(&page);
 	add_endpoint_results(&page);

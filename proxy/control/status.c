@@ -42,6 +42,22 @@ static json_t *p99_of(const struct view *view, struct stats_subject subject, siz
 	return json_real((double)histogram_quantile(&merged, P99) / US_PER_MS);
 }
 
+/* What probes say of it. A reason is told for as long as they do not all succeed. */
+static void set_health(json_t *object, const struct health_of *of)
+{
+	bool is_well = of == NULL || (of->state == HEALTH_UP && of->is_fresh);
+
+	json_object_set_new(object, "health",
+			    json_string(
+				    health_state_names[of != NULL ? of->state : HEALTH_UNKNOWN]));
+	json_object_set_new(object, "role_said",
+			    of == NULL || of->role == HEALTH_ROLE_UNKNOWN
+				    ? json_null()
+				    : json_string(health_role_names[of->role]));
+	json_object_set_new(object, "health_error",
+			    is_well || of->why[0] == '\0' ? json_null() : string_of(of->why));
+}
+
 static json_t *endpoint_object(const struct view *view, const struct endpoint *endpoint)
 {
 	const struct stats_subject subject = {STATS_OF_ENDPOINT, endpoint->pool->index,
@@ -51,14 +67,18 @@ static json_t *endpoint_object(const struct view *view, const struct endpoint *e
 	char buf[VIEW_ERROR_MAX];
 	const char *last_error = view_endpoint_error(view, endpoint, buf);
 
-	return json_pack("{so ss ss so so sI so so}", "address", string_of(endpoint->text), "role",
-			 endpoint_role(endpoint), "state", state, "last_error",
-			 last_error != NULL ? string_of(last_error) : json_null(), "requests",
-			 sum_of(view, subject, offsetof(struct endpoint_stats, requests)), "errors",
-			 (json_int_t)errors, "in_flight",
-			 sum_of(view, subject, offsetof(struct endpoint_stats, in_flight)),
-			 "p99_ms",
-			 p99_of(view, subject, offsetof(struct endpoint_stats, upstream_us)));
+	json_t *object =
+		json_pack("{so ss ss so so sI so so}", "address", string_of(endpoint->text), "role",
+			  endpoint_role(endpoint), "state", state, "last_error",
+			  last_error != NULL ? string_of(last_error) : json_null(), "requests",
+			  sum_of(view, subject, offsetof(struct endpoint_stats, requests)),
+			  "errors", (json_int_t)errors, "in_flight",
+			  sum_of(view, subject, offsetof(struct endpoint_stats, in_flight)),
+			  "p99_ms",
+			  p99_of(view, subject, offsetof(struct endpoint_stats, upstream_us)));
+
+	set_health(object, view_health(view, endpoint->id));
+	return object;
 }
 
 /* A replica's also says whether it is read: "ok", or why not. */
@@ -196,17 +216,20 @@ void status_render(const struct view *view, struct text *out)
 static int read_endpoint(json_t *json, const char *shard, struct status_endpoint *out,
 			 json_error_t *error)
 {
-	json_t *last_error;
+	json_t *last_error, *health_error = NULL;
 	json_int_t requests, errors, in_flight;
 
-	out->reads = NULL; /* left alone where it is not there */
-	if (json_unpack_ex(json, error, 0, "{ss ss ss s?s so sI sI sI sF}", "address",
+	/* Left alone where they are not there. */
+	out->reads = out->health = NULL;
+	if (json_unpack_ex(json, error, 0, "{ss ss ss s?s s?s s?o so sI sI sI sF}", "address",
 			   &out->address, "role", &out->role, "state", &out->state, "reads",
-			   &out->reads, "last_error", &last_error, "requests", &requests, "errors",
-			   &errors, "in_flight", &in_flight, "p99_ms", &out->p99_ms) != 0)
+			   &out->reads, "health", &out->health, "health_error", &health_error,
+			   "last_error", &last_error, "requests", &requests, "errors", &errors,
+			   "in_flight", &in_flight, "p99_ms", &out->p99_ms) != 0)
 		return -1;
 	out->shard = shard;
 	out->last_error = json_string_value(last_error);
+	out->health_error = json_string_value(health_error);
 	out->requests = (uint64_t)requests;
 	out->errors = (uint64_t)errors;
 	out->in_flight = (uint64_t)in_flight;

@@ -27,6 +27,9 @@ struct status_endpoint {
 	const char *address, *state;
 	const char *reads;	/* of a replica: "ok", or why it is not read; else NULL */
 	const char *last_error; /* NULL: none so far */
+	/* What probes say: "up", "down" or "unknown", and what was wrong with the last or NULL. NULL of a
+	 * proxy that does not tell. */
+	const char *health, *health_error;
 	uint64_t requests, errors, in_flight;
 	double p99_ms; /* from written to the whole reply, since the start */
 };

@@ -35,6 +35,11 @@ enum replica_fault view_replica(const struct view *view, uint16_t endpoint_id, u
 	return worst;
 }
 
+const struct health_of *view_health(const struct view *view, uint16_t endpoint_id)
+{
+	return view->health != NULL ? health_get(view->health, endpoint_id) : NULL;
+}
+
 bool view_pool_is_ready(const struct view *view, const struct pool *pool)
 {
 	if (view->draining)

@@ -1,6 +1,6 @@
 /*
  * view.h - what a running proxy knows of itself, for metrics and status: borrowed pointers.
- * Layer: control. Includes: reload, core/replicas, core/stats, route/topology.
+ * Layer: control. Includes: health, reload, core/replicas, core/stats, route/topology.
  */
 #ifndef CONTROL_VIEW_H
 #define CONTROL_VIEW_H
@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "control/health.h"
 #include "control/reload.h"
 #include "core/replicas.h"
 #include "core/stats.h"
@@ -24,6 +25,7 @@ struct view {
 	bool draining;
 	bool leaving;			   /* and the process ends once it is drained */
 	const struct reload_state *reload; /* NULL: the settings never change */
+	const struct health *health;	   /* NULL: nothing is probed */
 };
 
 /*
@@ -41,6 +43,9 @@ enum endpoint_state view_endpoint_state(const struct view *view, uint16_t endpoi
  * and in *lag_bytes how far it is behind, as the worker with the greatest figure saw it.
  */
 enum replica_fault view_replica(const struct view *view, uint16_t endpoint_id, uint64_t *lag_bytes);
+
+/* What probes of an endpoint say; NULL where it is not probed. */
+const struct health_of *view_health(const struct view *view, uint16_t endpoint_id);
 
 /* Can this one pool serve? As view_is_ready has it. */
 bool view_pool_is_ready(const struct view *view, const struct pool *pool);

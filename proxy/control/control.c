@@ -110,12 +110,20 @@ static bool may_reload(const struct control *control)
 	return !control->view.draining && !succession_is_taken(control->succession);
 }
 
+static bool reload(struct control *control, const char *why)
+{
+	systemd_reloading();
+	bool is_done = reload_now(control->reload, why);
+	systemd_ready("Serving");
+	return is_done;
+}
+
 static void on_signal(void *arg, int signum)
 {
 	struct control *control = arg;
 
 	if (signum == SIGHUP && may_reload(control))
-		reload_now(control->reload, "HUP");
+		reload(control, "HUP");
 	else if (signum != SIGHUP && !control->view.leaving)
 		leave(control, signum == SIGTERM ? "TERM" : "INT");
 	else if (signum != SIGHUP)
@@ -132,7 +140,7 @@ static bool do_reload(void *arg, struct text *errors)
 		text_puts(errors, "draining: nothing is read again\n");
 		return false;
 	}
-	bool is_done = reload_now(control->reload, "POST /v1/reload");
+	bool is_done = reload(control, "POST /v1/reload");
 
 	crew_settle(control->crew);
 	if (!is_done)
@@ -308,6 +316,7 @@ static void init(struct control *control, const struct config *config, const cha
 		.n_workers = n,
 		.started = time(NULL),
 		.reload = reload_state(control->reload),
+		.health = registry_health(control->registry),
 	};
 }
 

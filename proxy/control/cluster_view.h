@@ -15,8 +15,8 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "control/found.h"
+#include "route/dist.h"
 
-#define CLUSTER_SLOTS	  16384
 #define CLUSTER_ID	  40   /* hexadecimal digits of a node's id */
 #define CLUSTER_NODES_MAX 2048 /* Redis itself advises against more than 1,000 */
 

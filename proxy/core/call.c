@@ -5,12 +5,27 @@
 
 #include "core/connset.h"
 #include "core/era.h"
+#include "core/request.h"
 
 void call_init(struct call *call, struct request *request, bool reads)
 {
 	memset(call, 0, sizeof(*call));
 	call->request = request;
 	call->reads = reads;
+}
+
+void call_point(struct call *call, const struct shard *shard, const struct endpoint *endpoint)
+{
+	struct engine *engine = call->request->engine;
+	struct era *before = call->era;
+
+	call->shard = shard;
+	call->endpoint = endpoint;
+	if (before == engine->era || call->request->era == engine->era)
+		return;
+	call->era = era_take(engine->era);
+	if (before != NULL)
+		era_put(before);
 }
 
 void call_fini(struct engine *engine, struct call *call)

@@ -49,6 +49,8 @@ struct call {
 	bool is_error;	   /* the reply is the node's error */
 	bool waits;	   /* it may wait at the server: no time limit is the proxy's */
 	bool keeps_bytes;  /* they are needed again after they were written */
+	bool asks;	   /* Redis Cluster: ASKING stands before the command */
+	bool waits_alone;  /* for its slot, while others of its node go on: see hold.h */
 	bool translated;   /* memcached: packets for a text command: see plan/translate */
 	bool barrier;	   /* memcached: its reply ends with MN, which is cut off */
 	bool pieces_taken; /* some of the reply has gone to the client already */
@@ -59,6 +61,9 @@ TAILQ_HEAD(call_queue, call);
 
 /* Put a call into its first state, without bytes. */
 void call_init(struct call *call, struct request *request, bool reads);
+
+/* It goes to this node of a shard of the newest topology from now on. */
+void call_point(struct call *call, const struct shard *shard, const struct endpoint *endpoint);
 
 /* Drop the bytes it holds. */
 void call_fini(struct engine *engine, struct call *call);

@@ -84,8 +84,8 @@ static void make_scratch(struct engine *engine)
 	uint32_t most = engine->n_part_of;
 
 	for (uint16_t i = 0; i < topology->n_pools; i++)
-		if (topology->pools[i].n_shards > most)
-			most = topology->pools[i].n_shards;
+		if (pool_places(&topology->pools[i]) > most)
+			most = pool_places(&topology->pools[i]);
 	if (most == engine->n_part_of)
 		return;
 	free(engine->part_of);

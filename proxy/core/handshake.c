@@ -117,6 +117,11 @@ uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct 
 		write_words(&engine->chunks, bytes, (const char *[]){"SELECT", db, NULL});
 		replies++;
 	}
+	/* A replica of a cluster is read only on connections that say so; to a primary it means nothing. */
+	if (pool->is_cluster) {
+		write_words(&engine->chunks, bytes, (const char *[]){"READONLY", NULL});
+		replies++;
+	}
 	const struct codec *codec = kind.binary ? &codec_mc_binary : engine_codec(pool);
 
 	chain_append(&engine->chunks, bytes, NULL, codec->hello);

@@ -9,6 +9,7 @@
 #define TICK_MS 10 /* between looks at what waits */
 #define AGAIN_US                                                                                   \
 	200000 /* before a node that refused is asked again, though nothing is known to change */
+#define ALONE_US   20000  /* before one that waits for its slot is sent again */
 #define SUSPECT_US 100000 /* between reports of one wait */
 
 struct hold {
@@ -51,8 +52,7 @@ static void make_room(struct hold *hold)
 
 bool hold_is_refusal(struct span reply)
 {
-	static const char *const refusals[] = {"-READONLY", "-LOADING", "-MASTERDOWN",
-					       "-CLUSTERDOWN", "-TRYAGAIN"};
+	static const char *const refusals[] = {"-READONLY", "-LOADING", "-MASTERDOWN"};
 
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
 		if (span_starts_with(reply, span_of(refusals[i])))
@@ -91,7 +91,8 @@ static bool may_wait(const struct call *call, enum call_result result)
 	if (!call->shard->holds || call->lease != NULL || call->pieces_taken ||
 	    call->endpoint->is_replica || chain_is_empty(&call->bytes))
 		return false;
-	if (result != CALL_DOWN && result != CALL_NOT_SENT && result != CALL_REPLY)
+	if (result != CALL_DOWN && result != CALL_NOT_SENT && result != CALL_REPLY &&
+	    !(result == CALL_LOST && call->reads))
 		return false;
 	return request_is_wanted(call->request) &&
 	       (engine->hold == NULL || engine->hold->n < hold_limit(engine, call->endpoint->pool));
@@ -100,11 +101,18 @@ static bool may_wait(const struct call *call, enum call_result result)
 static void put(struct hold *hold, struct call *call)
 {
 	TAILQ_INSERT_TAIL(&hold->waiting, call, fifo);
-	hold->n_by_id[call->endpoint->id]++;
+	hold->n_by_id[call->endpoint->id] += !call->waits_alone;
 	hold->n++;
 }
 
-bool hold_take(struct call *call, enum call_result result)
+static void take(struct hold *hold, struct call_queue *queue, struct call *call)
+{
+	TAILQ_REMOVE(queue, call, fifo);
+	hold->n_by_id[call->endpoint->id] -= !call->waits_alone;
+	hold->n--;
+}
+
+static bool begin(struct call *call, enum call_result result, bool is_alone)
 {
 	struct engine *engine = call->request->engine;
 	struct hold *hold;
@@ -115,6 +123,7 @@ bool hold_take(struct call *call, enum call_result result)
 	make_room(hold);
 	chain_clear(&engine->chunks, &call->reply);
 	call->result = (uint8_t)result;
+	call->waits_alone = is_alone;
 	call->queued_us = loop_now_us(engine->loop);
 	if (call->held_us == 0) {
 		call->held_us = call->queued_us;
@@ -125,6 +134,16 @@ bool hold_take(struct call *call, enum call_result result)
 	put(hold, call);
 	suspect(hold, call->endpoint);
 	return true;
+}
+
+bool hold_take(struct call *call, enum call_result result)
+{
+	return begin(call, result, false);
+}
+
+bool hold_take_alone(struct call *call)
+{
+	return begin(call, CALL_REPLY, true);
 }
 
 /* The shard of that name as the newest topology has it, or NULL. */
@@ -150,6 +169,8 @@ static bool may_go(const struct hold *hold, const struct call *call, const struc
 
 	if (shard == NULL || shard->primary->id != call->endpoint->id)
 		return true;
+	if (call->waits_alone)
+		return loop_now_us(engine->loop) - call->queued_us >= ALONE_US;
 	if (hold->blocked_by[call->endpoint->id] == hold->look)
 		return false;
 	if (!connset_is_up(engine, shard->primary))
@@ -165,15 +186,7 @@ static void send(struct engine *engine, struct call *call, const struct shard *s
 		call->done(call, CALL_NO_PRIMARY);
 		return;
 	}
-	if (shard != call->shard) {
-		struct era *before = call->era;
-
-		call->era = era_take(engine->era);
-		if (before != NULL)
-			era_put(before);
-	}
-	call->shard = shard;
-	call->endpoint = shard->primary;
+	call_point(call, shard, shard->primary);
 	connset_send(engine, call->request->client_id, call);
 }
 
@@ -188,14 +201,13 @@ static void look(struct hold *hold)
 	hold->look++;
 	TAILQ_CONCAT(&all, &hold->waiting, fifo);
 	while ((call = TAILQ_FIRST(&all)) != NULL) {
-		TAILQ_REMOVE(&all, call, fifo);
-		hold->n--;
-		hold->n_by_id[call->endpoint->id]--;
+		take(hold, &all, call);
 		if (is_expired(hold, call) || may_go(hold, call, shard_now(hold->engine, call))) {
 			TAILQ_INSERT_TAIL(&going, call, fifo);
 			continue;
 		}
-		hold->blocked_by[call->endpoint->id] = hold->look;
+		if (!call->waits_alone)
+			hold->blocked_by[call->endpoint->id] = hold->look;
 		put(hold, call);
 	}
 	while ((call = TAILQ_FIRST(&going)) != NULL) {
@@ -234,9 +246,7 @@ void hold_shut(struct engine *engine)
 	timer_free(hold->timer);
 	hold->timer = NULL;
 	while ((call = TAILQ_FIRST(&hold->waiting)) != NULL) {
-		TAILQ_REMOVE(&hold->waiting, call, fifo);
-		hold->n--;
-		hold->n_by_id[call->endpoint->id]--;
+		take(hold, &hold->waiting, call);
 		call->done(call, CALL_NO_PRIMARY);
 	}
 }

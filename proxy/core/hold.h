@@ -19,6 +19,10 @@ struct hold;
  */
 NODISCARD bool hold_take(struct call *call, enum call_result result);
 
+/* The same for a call whose slot alone is the matter, with others of the node going on: it is sent again
+ * every now and then. */
+NODISCARD bool hold_take_alone(struct call *call);
+
 /* Does the reply say that the node refused the command, unrun, for not being a primary that serves? */
 bool hold_is_refusal(struct span reply);
 

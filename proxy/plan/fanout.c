@@ -36,6 +36,8 @@ static void fanout_done(struct call *part, enum call_result result)
 		return;
 	if (unlikely(part->is_error) && result == CALL_REPLY && plan_refused(part))
 		return;
+	if (unlikely(request->engine->hold != NULL) && result == CALL_REPLY && plan_is_behind(part))
+		return;
 	part->result = (uint8_t)result;
 	if (unlikely(part->translated) && result == CALL_REPLY)
 		translate_reply(part);
@@ -93,6 +95,15 @@ static void make_key_map(struct request *request, uint32_t n_keys)
 	request->n_keys = n_keys;
 }
 
+/* What the keys of a part have in common: a shard; in a cluster, whose nodes take no command with keys of
+ * several slots, a slot. */
+static uint32_t place_of(const struct request *request, const struct shard *shard, struct span key)
+{
+	return likely(!request->pool->is_cluster)
+		       ? shard->index
+		       : route_slot(request->pool, key, request->engine->digest);
+}
+
 /* Find each key's part, making parts in the order in which their shards first come. */
 static void assign_keys(struct request *request, const struct command_bytes *command,
 			const struct key_range *keys)
@@ -106,17 +117,19 @@ static void assign_keys(struct request *request, const struct command_bytes *com
 			parsed_arg(command->parsed, command->start, keys->first + i * keys->step);
 		const struct shard *shard =
 			route_key(request->pool, key, engine->digest, &engine->rng);
-		struct call *part = engine->part_of[shard->index];
+		uint32_t place = place_of(request, shard, key);
+		struct call *part = engine->part_of[place];
 
 		if (part == NULL) {
-			part = engine->part_of[shard->index] = *end = new_part(request, shard);
+			part = engine->part_of[place] = *end = new_part(request, shard);
+			part->begin = place;
 			end = &part->next;
 		}
 		part->n_keys++;
 		request->part_of_key[i] = (uint16_t)part->number;
 	}
 	for (struct call *part = request->parts; part != NULL; part = part->next)
-		engine->part_of[part->shard->index] = NULL;
+		engine->part_of[part->begin] = NULL;
 }
 
 /* engine->key_order: the key numbers, sorted by part and else as they came (a counting sort). */

@@ -76,8 +76,12 @@ struct upstream *plan_lease(const struct request *request, const struct shard *s
  */
 NODISCARD bool plan_retry(struct call *call, enum call_result result);
 
-/* The node refused the command, unrun, as one that is no primary does: true if it waits for one. */
+/* The node refused the command, unrun, as one that is no primary does, or sends it elsewhere: true if it
+ * waits for one, or is under way there. */
 NODISCARD bool plan_refused(struct call *call);
+
+/* The same of a read that was answered while an earlier command waits for its node's successor. */
+NODISCARD bool plan_is_behind(struct call *call);
 
 /* Give a call to its endpoint, behind those that wait for it. It may be done before this returns. */
 void plan_send(struct call *call);

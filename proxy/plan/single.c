@@ -4,6 +4,7 @@
 #include "core/retry.h"
 #include "plan/miss.h"
 #include "plan/plan.h"
+#include "plan/redirect.h"
 #include "plan/script.h"
 #include "plan/transaction.h"
 #include "plan/translate.h"
@@ -61,8 +62,17 @@ bool plan_retry(struct call *call, enum call_result result)
 
 bool plan_refused(struct call *call)
 {
+	if (call->endpoint->pool->is_cluster && redirect(call))
+		return true;
 	return call->shard->holds && !call->pieces_taken &&
 	       hold_is_refusal(chain_head(&call->reply)) && hold_take(call, CALL_REPLY);
+}
+
+/* What was read behind a write that was refused would not have it: it is read again behind that. */
+bool plan_is_behind(struct call *call)
+{
+	return call->reads && call->shard->holds && hold_is_before(call) &&
+	       hold_take(call, CALL_REPLY);
 }
 
 void plan_send(struct call *call)
@@ -163,7 +173,8 @@ static void single_done(struct call *call, enum call_result result)
 	if (unlikely(call->is_error && (request->command->flags & CMD_SCRIPT)) && script_cure(call))
 		return;
 	if (likely(result == CALL_REPLY)) {
-		take_reply(request, call);
+		if (likely(engine->hold == NULL) || !plan_is_behind(call))
+			take_reply(request, call);
 		return;
 	}
 	if (plan_retry(call, result))

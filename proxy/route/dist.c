@@ -245,6 +245,23 @@ struct dist *dist_build(enum dist_kind kind, enum hash_kind hash, const struct d
 	return dist;
 }
 
+struct dist *dist_build_slots(const uint16_t owner[CLUSTER_SLOTS], size_t n)
+{
+	struct dist *dist = alloc_zeroed(1, sizeof(*dist) + n * sizeof(dist->points[0]));
+	struct arc *arcs = alloc_zeroed(CLUSTER_SLOTS, sizeof(*arcs));
+
+	*dist = (struct dist){.kind = DIST_MODULA, .method = SLOTS, .hash = HASH_CRC16};
+	dist->slots = CLUSTER_SLOTS;
+	dist->n = n;
+	for (uint32_t slot = 0; slot < CLUSTER_SLOTS; slot++) {
+		arcs[slot] = (struct arc){slot, owner[slot]};
+		dist->points[owner[slot]]++;
+	}
+	dist->arcs = arcs_build(arcs, CLUSTER_SLOTS);
+	free(arcs);
+	return dist;
+}
+
 void dist_free(struct dist *dist)
 {
 	if (dist == NULL)

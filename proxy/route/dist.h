@@ -65,6 +65,10 @@ NODISCARD int dist_label(enum dist_kind kind, const char *node_string, const cha
  */
 NODISCARD struct dist *dist_build(enum dist_kind kind, enum hash_kind hash,
 				  const struct dist_node *nodes, size_t n, struct error *error);
+/* The distribution of Redis Cluster's slots over n nodes: owner[slot] is the node's number. */
+#define CLUSTER_SLOTS 16384U
+NODISCARD struct dist *dist_build_slots(const uint16_t owner[CLUSTER_SLOTS], size_t n);
+
 void dist_free(struct dist *dist); /* NULL is fine */
 
 /* The index into nodes[] of the owner of `key` (already cut by hash_tag). O(1) but for

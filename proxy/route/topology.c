@@ -92,6 +92,21 @@ static int fill_shard(struct shard *shard, struct endpoint *endpoint, const stru
 	return 0;
 }
 
+/* A slot that nobody has goes to the first shard, whose node says what is the matter with it. */
+static struct dist *cluster_dist(const struct pool_spec *spec)
+{
+	uint16_t *owner = alloc_zeroed(CLUSTER_SLOTS, sizeof(*owner));
+
+	for (size_t i = 0; i < spec->n_shards; i++)
+		for (size_t j = 0; j < spec->shards[i].n_slots; j++)
+			for (uint32_t slot = spec->shards[i].slots[j].first;
+			     slot <= spec->shards[i].slots[j].last && slot < CLUSTER_SLOTS; slot++)
+				owner[slot] = (uint16_t)i;
+	struct dist *dist = dist_build_slots(owner, spec->n_shards);
+	free(owner);
+	return dist;
+}
+
 static int name_cmp(const void *a, const void *b)
 {
 	const struct shard *const *x = a, *const *y = b;
@@ -125,8 +140,12 @@ static int refuse_twins(const struct pool *pool, int (*cmp)(const void *, const 
 	return result;
 }
 
-static int fill_dist(struct pool *pool, struct error *error)
+static int fill_dist(struct pool *pool, const struct pool_spec *spec, struct error *error)
 {
+	if (pool->is_cluster) {
+		pool->dist = cluster_dist(spec);
+		return 0;
+	}
 	struct dist_node *nodes = alloc_zeroed(pool->n_shards, sizeof(*nodes));
 
 	for (size_t i = 0; i < pool->n_shards; i++)
@@ -198,8 +217,14 @@ static void fill_settings(struct pool *pool, const struct pool_spec *spec)
 	/* One with a hash of its own keeps it, whatever is asked for. */
 	if (pool->hash == HASH_DEFAULT || dist_default_hash(pool->distribution) == HASH_COUNT)
 		pool->hash = dist_default_hash(pool->distribution);
-	if (spec->hash_tag != NULL)
+	pool->is_cluster = spec->discover.cluster.n > 0;
+	if (pool->is_cluster) {
+		pool->hash = HASH_CRC16;
+		memcpy(pool->hash_tag, "{}", 2);
+		prefix = NULL;
+	} else if (spec->hash_tag != NULL) {
 		memcpy(pool->hash_tag, spec->hash_tag, strnlen(spec->hash_tag, 2));
+	}
 	pool->prefix_ignored = alloc_string(prefix != NULL ? prefix : "");
 	pool->prefix_len = strlen(pool->prefix_ignored);
 	pool->settings = spec->settings;
@@ -249,7 +274,7 @@ static int fill_pool(struct pool *pool, struct topology *topology, const struct 
 	    refuse_twins(pool, name_cmp, "name", error) != 0 ||
 	    refuse_twins(pool, label_cmp, "ring label", error) != 0)
 		return -1;
-	if (fill_dist(pool, error) != 0)
+	if (fill_dist(pool, spec, error) != 0)
 		return -1;
 	return cluster_config_fill(pool, &spec->cluster_config, topology->version, error);
 }
@@ -409,6 +434,12 @@ const struct user *pool_user(const struct pool *pool, struct span name)
 		if (span_equal_str(name, pool->users[i].name))
 			return &pool->users[i];
 	return NULL;
+}
+
+uint32_t route_slot(const struct pool *pool, struct span key, struct digest *digest)
+{
+	return (uint32_t)hash_key(HASH_CRC16, hash_tag(key, pool->hash_tag), digest) %
+	       CLUSTER_SLOTS;
 }
 
 const struct shard *route_key(const struct pool *pool, struct span key, struct digest *digest,

@@ -73,6 +73,7 @@ struct pool {
 	bool reads_replicas;	       /* some read of it may go to a replica */
 	bool coalesces;		       /* some reads of it may share a call */
 	bool has_ttl_rules;	       /* some expiry time of it may be changed */
+	bool is_cluster;	       /* of Redis Cluster: its slots are the distribution */
 	bool has_led_roles;	       /* Sentinel or a cluster says who its primaries are */
 	struct cluster_config cluster; /* told to clients that look for its nodes */
 	struct pool_settings settings;
@@ -132,6 +133,15 @@ static inline bool bits_have(const uint64_t *bits, size_t words, uint32_t id)
 {
 	return id / 64 < words && (bits[id / 64] >> id % 64 & 1) != 0;
 }
+
+/* How many places a key can be in: shards, or slots of a cluster. */
+static inline uint32_t pool_places(const struct pool *pool)
+{
+	return pool->is_cluster ? CLUSTER_SLOTS : pool->n_shards;
+}
+
+/* The slot of a whole key of a cluster's pool. */
+uint32_t route_slot(const struct pool *pool, struct span key, struct digest *digest);
 
 /* The shard that owns a whole key: prefix and hash tag are cut here. */
 const struct shard *route_key(const struct pool *pool, struct span key, struct digest *digest,

@@ -10,11 +10,11 @@
 #define OK    "$16\r\ncluster_state:ok\r\n"
 #define FAIL  "$18\r\ncluster_state:fail\r\n"
 
-#define SIX	 "a:0-99 b:100-199 c:200-16383 x>a y>b z>c"
+#define SIX "a:0-99 b:100-199 c:200-16383 x>a y>b z>c"
 #define SIX_TOLD                                                                                   \
 	"shard-0=n:7001+n:7024[0-99] shard-100=n:7002+n:7025[100-199] "                            \
 	"shard-200=n:7003+n:7026[200-16383]"
-#define MOVED	 "a:0-98 b:99-199 c:200-16383 x>a y>b z>c"
+#define MOVED "a:0-98 b:99-199 c:200-16383 x>a y>b z>c"
 #define MOVED_TOLD                                                                                 \
 	"shard-0=n:7001+n:7024[0-98] shard-100=n:7002+n:7025[99-199] "                             \
 	"shard-200=n:7003+n:7026[200-16383]"

@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
+#define TOLD_US 10000000 /* between two lines of the log about one trouble that goes on */
+
 static const struct discovery_ops *ops_of(const struct discover_spec *discover)
 {
 	const struct {
@@ -96,18 +98,21 @@ void discovery_tell(struct discovery *discovery, const struct found *found)
 
 void discovery_fail(struct discovery *discovery, const char *fmt, ...)
 {
-	static struct log_site site;
 	char why[ERROR_TEXT_MAX];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(why, sizeof(why), fmt, args);
 	va_end(args);
-	/* A source that stays away is asked every second, and would fill the log. */
-	bool is_new = strcmp(why, discovery->trouble.text) != 0;
+	uint64_t now = loop_now_us(discovery->loop);
+	bool is_first = discovery->trouble.text[0] == '\0';
+	bool is_other = strcmp(why, discovery->trouble.text) != 0;
 	memcpy(discovery->trouble.text, why, sizeof(why));
-	if (is_new)
-		log_limited(&site, LOG_LEVEL_WARN, "pool %s: discovery by %s: %s%s",
-			    discovery->pool, discovery->ops->name, why,
-			    discovery->last.n > 0 ? "; the shards stay as they are" : "");
+	/* A source that stays away is asked every second, and may say something else each time. */
+	if (!is_first && (!is_other || now - discovery->told_us < TOLD_US))
+		return;
+	discovery->told_us = now;
+	log_write(LOG_LEVEL_WARN, "pool %s: discovery by %s: %s%s", discovery->pool,
+		  discovery->ops->name, why,
+		  discovery->last.n > 0 ? "; the shards stay as they are" : "");
 }

@@ -62,6 +62,7 @@ struct discovery {
 	void *arg;
 	struct found last;    /* what on_found was told */
 	struct error trouble; /* of the last look */
+	uint64_t told_us;     /* when the log had one last */
 };
 
 /* The beginning and the end of a source's struct; _fini does not free it. */

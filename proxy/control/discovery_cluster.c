@@ -43,7 +43,7 @@ struct source {
 	size_t n_askers;
 	struct cluster_shards shards; /* as told last */
 	size_t misses; /* looks at a node after which nothing could be said, in a row */
-	size_t turn;		      /* of the candidates, who comes next */
+	size_t turn;   /* of the candidates, who comes next */
 	char *user, *password;
 	uint32_t every_ms, connect_ms, request_ms;
 };
@@ -333,7 +333,7 @@ static void add_seed(struct source *source, const char *text)
 	found_list_add(&source->seeds, canonical);
 }
 
-static struct discovery *new(const struct discovery_setup *setup)
+static struct discovery *new (const struct discovery_setup *setup)
 {
 	struct source *source = alloc_zeroed(1, sizeof(*source));
 	const struct pool_spec *pool = setup->pool;

@@ -51,8 +51,7 @@ char *call_failure_text(struct engine *engine, const struct call *call, enum cal
 		break;
 	case CALL_NO_PRIMARY:
 		snprintf(rest, cap, "no primary within hold.time: %s",
-			 call->result == CALL_REPLY ? "it refuses to write, or is loading"
-						    : connset_why(engine, endpoint, why));
+			 connset_why(engine, endpoint, why));
 		break;
 	case CALL_LOST:
 		snprintf(rest, cap, "connection to %s lost%s", endpoint->text, fate);

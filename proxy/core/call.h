@@ -50,6 +50,7 @@ struct call {
 	bool waits;	   /* it may wait at the server: no time limit is the proxy's */
 	bool keeps_bytes;  /* they are needed again after they were written */
 	bool asks;	   /* Redis Cluster: ASKING stands before the command */
+	bool has_waited;   /* for as long as it may: what it comes to now is its client's */
 	bool waits_alone;  /* for its slot, while others of its node go on: see hold.h */
 	bool translated;   /* memcached: packets for a text command: see plan/translate */
 	bool barrier;	   /* memcached: its reply ends with MN, which is cut off */

@@ -88,7 +88,7 @@ static bool may_wait(const struct call *call, enum call_result result)
 {
 	const struct engine *engine = call->request->engine;
 
-	if (!call->shard->holds || call->lease != NULL || call->pieces_taken ||
+	if (!call->shard->holds || call->has_waited || call->lease != NULL || call->pieces_taken ||
 	    call->endpoint->is_replica || chain_is_empty(&call->bytes))
 		return false;
 	if (result != CALL_DOWN && result != CALL_NOT_SENT && result != CALL_REPLY &&
@@ -121,7 +121,6 @@ static bool begin(struct call *call, enum call_result result, bool is_alone)
 		return false;
 	hold = hold_of(engine);
 	make_room(hold);
-	chain_clear(&engine->chunks, &call->reply);
 	call->result = (uint8_t)result;
 	call->waits_alone = is_alone;
 	call->queued_us = loop_now_us(engine->loop);
@@ -179,14 +178,27 @@ static bool may_go(const struct hold *hold, const struct call *call, const struc
 	       loop_now_us(engine->loop) - call->queued_us >= AGAIN_US;
 }
 
+/* Its client is told what the node said, if it was the node that refused. */
+static void give_up(struct engine *engine, struct call *call)
+{
+	bool is_refused = call->result == CALL_REPLY && !chain_is_empty(&call->reply);
+
+	call->has_waited = true;
+	call->is_error &= is_refused;
+	if (!is_refused)
+		chain_clear(&engine->chunks, &call->reply);
+	call->done(call, is_refused ? CALL_REPLY : CALL_NO_PRIMARY);
+}
+
 /* A shard that is gone from the settings has its calls fail where they would have gone. */
 static void send(struct engine *engine, struct call *call, const struct shard *shard)
 {
 	if (shard == NULL) {
-		call->done(call, CALL_NO_PRIMARY);
+		give_up(engine, call);
 		return;
 	}
 	call_point(call, shard, shard->primary);
+	chain_clear(&engine->chunks, &call->reply);
 	connset_send(engine, call->request->client_id, call);
 }
 
@@ -213,7 +225,7 @@ static void look(struct hold *hold)
 	while ((call = TAILQ_FIRST(&going)) != NULL) {
 		TAILQ_REMOVE(&going, call, fifo);
 		if (is_expired(hold, call))
-			call->done(call, CALL_NO_PRIMARY);
+			give_up(hold->engine, call);
 		else
 			send(hold->engine, call, shard_now(hold->engine, call));
 	}
@@ -247,7 +259,7 @@ void hold_shut(struct engine *engine)
 	hold->timer = NULL;
 	while ((call = TAILQ_FIRST(&hold->waiting)) != NULL) {
 		take(hold, &hold->waiting, call);
-		call->done(call, CALL_NO_PRIMARY);
+		give_up(engine, call);
 	}
 }
 

@@ -1,6 +1,7 @@
 #include "control/config.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "suites.h"
@@ -149,6 +150,27 @@ START_TEST(memcached_may_spell_out_defaults)
 
 	ck_assert_msg(config != NULL, "%s", told(&errors));
 	config_free(config);
+}
+END_TEST
+
+START_TEST(reads_how_nodes_are_probed)
+{
+	static const char *const heads[] = {MC, POOL};
+
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+		char yaml[2048];
+
+		snprintf(yaml, sizeof(yaml), "%s%s%s", heads[i],
+			 "    health: {every: 2s, timeout: 100ms, fall: 1, rise: 1000}\n", TAIL);
+		struct config *config = parse(yaml);
+		ck_assert_msg(config != NULL, "%s", told(&errors));
+		const struct pool_settings *settings = &config->pools->settings;
+		ck_assert_uint_eq(settings->health_every_ms, 2000);
+		ck_assert_uint_eq(settings->health_timeout_ms, 100);
+		ck_assert_uint_eq(settings->health_fall, 1);
+		ck_assert_uint_eq(settings->health_rise, 1000);
+		config_free(config);
+	}
 }
 END_TEST
 
@@ -568,6 +590,7 @@ Suite *config_suite(void)
 	tcase_add_test(tc, reads_every_limit_and_shard);
 	tcase_add_test(tc, reads_what_replicas_need);
 	tcase_add_test(tc, memcached_may_spell_out_defaults);
+	tcase_add_test(tc, reads_how_nodes_are_probed);
 	tcase_add_test(tc, reads_what_clients_are_told);
 	tcase_add_test(tc, an_unknown_protocol_is_told_alone);
 	tcase_add_test(tc, as_many_replicas_as_allowed_and_no_more);

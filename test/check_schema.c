@@ -56,6 +56,10 @@ START_TEST(defaults_of_a_pool)
 	ck_assert_uint_eq(any.pool.settings.connections, 1);
 	ck_assert_uint_eq(any.pool.settings.retries, 1);
 	ck_assert_int_eq(any.pool.settings.multiget_errors, MULTIGET_PARTIAL);
+	ck_assert_uint_eq(any.pool.settings.health_every_ms, 250);
+	ck_assert_uint_eq(any.pool.settings.health_timeout_ms, 500);
+	ck_assert_uint_eq(any.pool.settings.health_fall, 3);
+	ck_assert_uint_eq(any.pool.settings.health_rise, 2);
 	ck_assert(!ttl_is_set(&any.pool.settings.ttl));
 	ck_assert_int_eq(any.pool.settings.coalesce, 0);
 	schema_release(SCOPE_POOL, &any);
@@ -70,8 +74,6 @@ START_TEST(defaults_of_a_pool_of_redis)
 	ck_assert_uint_eq(any.pool.settings.max_lag_bytes, 0);
 	ck_assert_uint_eq(any.pool.settings.read_your_writes_ms, 0);
 	ck_assert_int_eq(any.pool.settings.identity, IDENTITY_CONNECTION);
-	ck_assert_uint_eq(any.pool.settings.health_every_ms, 250);
-	ck_assert_uint_eq(any.pool.settings.health_timeout_ms, 500);
 	ck_assert_uint_eq(any.pool.settings.leases, 1000);
 	ck_assert_ptr_null(any.pool.credentials.password.text);
 	ck_assert_uint_eq(any.pool.n_users, 0);

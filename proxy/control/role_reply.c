@@ -2,6 +2,7 @@
 
 #include "base/number.h"
 #include "control/found.h"
+#include "control/resp_read.h"
 
 /* The text that *rest begins with, up to `end`, of which both are cut off. */
 static bool cut(struct span *rest, const char *end, struct span *out)
@@ -12,25 +13,6 @@ static bool cut(struct span *rest, const char *end, struct span *out)
 		return false;
 	*out = span_make(rest->p, (size_t)(at - rest->p));
 	*rest = span_skip(*rest, out->len + strlen(end));
-	return true;
-}
-
-/* The next element of a reply in RESP2, which is one of these types; its text. */
-static bool cut_element(struct span *rest, const char *types, struct span *text)
-{
-	uint64_t len;
-
-	if (!cut(rest, "\r\n", text) || text->len == 0 || text->p[0] == '\0' ||
-	    strchr(types, text->p[0]) == NULL)
-		return false;
-	bool is_bulk = text->p[0] == '$';
-	*text = span_skip(*text, 1);
-	if (!is_bulk)
-		return true;
-	if (!number_parse_u64(*text, &len) || rest->len < 2 || len > rest->len - 2)
-		return false;
-	*text = span_make(rest->p, (size_t)len);
-	*rest = span_skip(*rest, (size_t)len + 2);
 	return true;
 }
 
@@ -75,8 +57,8 @@ static bool read_replica(struct span rest, struct role_reply *out)
 {
 	struct span host, port, link, offset;
 
-	if (!cut_element(&rest, "$", &host) || !cut_element(&rest, ":", &port) ||
-	    !cut_element(&rest, "$", &link) || !cut_element(&rest, ":", &offset))
+	if (!resp_read_text(&rest, &host) || !resp_read_text(&rest, &port) ||
+	    !resp_read_text(&rest, &link) || !resp_read_text(&rest, &offset))
 		return false;
 	set_leader(out, host, port);
 	set_offset(out, offset);
@@ -87,15 +69,15 @@ static bool read_replica(struct span rest, struct role_reply *out)
 bool role_read(struct span reply, struct role_reply *out)
 {
 	struct span rest = reply, text;
+	size_t n;
 
-	if (!cut_element(&rest, "*", &text) || !cut_element(&rest, "$", &text) ||
-	    !set_kind(out, text))
+	if (!resp_read_array(&rest, &n) || !resp_read_text(&rest, &text) || !set_kind(out, text))
 		return false;
 	if (out->kind == ROLE_REPLICA)
 		return read_replica(rest, out);
 	if (out->kind == ROLE_SENTINEL)
 		return true;
-	if (!cut_element(&rest, ":", &text))
+	if (!resp_read_text(&rest, &text))
 		return false;
 	set_offset(out, text);
 	return true;
@@ -117,7 +99,7 @@ bool role_read_info(struct span reply, struct role_reply *out)
 {
 	struct span rest = reply, info;
 
-	if (!cut_element(&rest, "$", &info) || !set_kind(out, field_of(info, "role")))
+	if (!resp_read_text(&rest, &info) || !set_kind(out, field_of(info, "role")))
 		return false;
 	if (out->kind == ROLE_PRIMARY)
 		set_offset(out, field_of(info, "master_repl_offset"));

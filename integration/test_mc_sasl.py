@@ -79,10 +79,8 @@ def text_login(token, line=b"set key 0 0 %d\r\n"):
     return line % len(token) + token + b"\r\n"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """What both kinds of server read their users from."""
-    path = tmp_path_factory.mktemp("users")
+def users_of(path):
+    """A folder with what both kinds of server read their users from."""
     for user, password in USERS.items():
         subprocess.run([servers.program("saslpasswd2"), "-p", "-c", "-a", "memcached", "-f",
                         str(path / "users"), user], input=password.encode(), check=True)
@@ -91,6 +89,11 @@ def folder(tmp_path_factory):
         f"sasldb_path: {path}/users\nlog_level: 0\n")
     (path / "passwords").write_text("".join(f"{user}:{word}\n" for user, word in USERS.items()))
     return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return users_of(tmp_path_factory.mktemp("users"))
 
 
 @pytest.fixture(scope="module")

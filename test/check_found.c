@@ -136,6 +136,7 @@ START_TEST(tells_what_can_be_connected_to)
 		{"a:1", 1, NULL},
 		{"[::1]", 1, NULL},
 		{"a b", 1, NULL},
+		{"unix", 6379, NULL},
 	};
 	char out[ADDRESS_TEXT_MAX], host[ADDRESS_HOST_MAX + 2];
 

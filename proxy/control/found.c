@@ -118,7 +118,8 @@ bool found_address(struct span host, uint64_t port, char out[ADDRESS_TEXT_MAX])
 	address_format(&address, out);
 	if (strchr(address.host, ':') != NULL && !address_host_is_ip(address.host))
 		return false;
-	return address_parse(out, 0, &address, &error) == 0;
+	/* The host "unix" would make it a socket's path. */
+	return address_parse(out, 0, &address, &error) == 0 && !address.is_unix;
 }
 
 void found_list_add(struct string_list *list, const char *text)

@@ -18,7 +18,7 @@
 #define NO_NODES "*0\r\n"
 #define ONE(name, flags)                                                                           \
 	"*6\r\n$2\r\nip\r\n$1\r\n" name "\r\n$4\r\nport\r\n$1\r\n1\r\n$5\r\nflags\r\n" flags "\r"  \
-											     "\n"
+	"\n"
 #define UP   "$5\r\nslave"
 #define DOWN "$12\r\ns_down,slave"
 

@@ -114,7 +114,8 @@ static void tell_shards(struct line *line, const struct pool *was, const struct 
 /* Do both place each key on a shard of the same name? */
 static bool same_ring(const struct pool *a, const struct pool *b)
 {
-	if (a->is_cluster || b->is_cluster || a->distribution != b->distribution || a->hash != b->hash || a->n_shards != b->n_shards)
+	if (a->is_cluster || b->is_cluster || a->distribution != b->distribution ||
+	    a->hash != b->hash || a->n_shards != b->n_shards)
 		return false;
 	for (uint16_t i = 0; i < a->n_shards; i++)
 		if (strcmp(a->shards[i].name, b->shards[i].name) != 0 ||

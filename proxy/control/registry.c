@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/ids.h"
 #include "control/members.h"
+#include "control/names.h"
 #include "control/pauses.h"
 #include "control/roles.h"
 #include "control/specs.h"
@@ -31,14 +32,12 @@ struct registry {
 	struct ids *ids;
 	struct snapshot_list snapshots; /* the newest first */
 	uint64_t version;
-	struct resolver *resolver;
-	struct text resolver_key; /* what it was made from */
-	struct dns *dns;
+	struct names *names;
 	struct members *members;
 	struct roles *roles;
 	struct pauses *pauses;
 	struct health *health;
-	struct timer *soon, *names, *urgent;
+	struct timer *soon, *patience, *urgent;
 	uint64_t refreshed_us;
 	bool is_due;	   /* `soon` runs */
 	bool must_publish; /* something has changed that has_changed() does not see */
@@ -73,7 +72,8 @@ struct registry *registry_new(const struct registry_setup *setup)
 	registry->pauses = pauses_new(setup->loop, on_must, registry);
 	registry->health = health_new(&health);
 	registry->soon = timer_new(setup->loop, on_soon, registry);
-	registry->names = timer_new(setup->loop, on_names, registry);
+	registry->patience = timer_new(setup->loop, on_names, registry);
+	registry->names = names_new(setup->loop, on_sign, registry);
 	registry->urgent = timer_new(setup->loop, on_urgent, registry);
 	TAILQ_INIT(&registry->snapshots);
 	return registry;
@@ -89,11 +89,6 @@ static struct topology *newest(const struct registry *registry)
 const struct health *registry_health(const struct registry *registry)
 {
 	return registry->health;
-}
-
-const struct dns *registry_dns(const struct registry *registry)
-{
-	return registry->dns;
 }
 
 /* ------------------------------------------------------------------ snapshots */
@@ -135,111 +130,11 @@ static void publish(struct registry *registry, struct topology *topology)
 	TAILQ_INSERT_HEAD(&registry->snapshots, snapshot, link);
 	registry->version = topology->version;
 	registry->waits_names = registry->must_publish = false;
-	timer_stop(registry->names);
+	timer_stop(registry->patience);
 	crew_tell(registry->setup.crew, topology, ids_is_new, registry->ids);
 	health_watch(registry->health, topology);
 	registry->setup.on_published(registry->setup.arg, before, topology);
 	timer_start(registry->urgent, URGENT_MS);
-}
-
-/* ------------------------------------------------------------------ names */
-
-static bool is_name(const struct endpoint *endpoint)
-{
-	return !endpoint->is_unknown && !endpoint->address.is_unix &&
-	       !address_host_is_ip(endpoint->address.host);
-}
-
-static size_t add_names(const struct topology *topology, char **names, size_t n)
-{
-	for (uint16_t i = 0; topology != NULL && i < topology->n_endpoints; i++)
-		if (is_name(&topology->endpoints[i]))
-			names[n++] = topology->endpoints[i].address.host;
-	return n;
-}
-
-/* Those of one topology or, while it is not sure which will be told, of two. */
-static void want_names(struct registry *registry, const struct topology *a,
-		       const struct topology *b)
-{
-	size_t most = a->n_endpoints + (b != NULL ? b->n_endpoints : 0U), n;
-	char **names = alloc_zeroed(most, sizeof(*names));
-
-	n = add_names(a, names, 0);
-	n = add_names(b, names, n);
-	dns_want(registry->dns, names, n);
-	free(names);
-}
-
-static void resolve(const struct registry *registry, struct endpoint *endpoint)
-{
-	size_t n = 0;
-	const struct ip *ips = dns_addresses(registry->dns, endpoint->address.host, &n);
-	const char **texts = alloc_zeroed(n, sizeof(*texts));
-
-	if (ips == NULL)
-		n = 0;
-	for (size_t i = 0; i < n; i++)
-		texts[i] = ips[i].text;
-	endpoint_resolve(endpoint, texts, n);
-	free(texts);
-}
-
-static void resolve_all(const struct registry *registry, struct topology *topology)
-{
-	for (uint16_t i = 0; i < topology->n_endpoints; i++)
-		if (is_name(&topology->endpoints[i]))
-			resolve(registry, &topology->endpoints[i]);
-}
-
-/* Is some name asked for the first time, and not answered yet? */
-static bool waits_for_names(const struct registry *registry, const struct topology *topology)
-{
-	for (uint16_t i = 0; i < topology->n_endpoints; i++) {
-		const struct endpoint *endpoint = &topology->endpoints[i];
-
-		if (is_name(endpoint) && endpoint->is_unresolved &&
-		    dns_trouble(registry->dns, endpoint->address.host) == NULL)
-			return true;
-	}
-	return false;
-}
-
-/* Other servers or bounds than before: -1 with `error` where the servers are none. */
-static int use_dns(struct registry *registry, const struct config *config, struct error *error)
-{
-	const struct resolver_setup setup = {registry->setup.loop, config->dns_servers.v,
-					     config->dns_servers.n, 0};
-	const struct dns_setup dns = {registry->setup.loop,   NULL,    config->dns_min_ttl_ms,
-				      config->dns_max_ttl_ms, on_sign, registry};
-	struct text key = {0};
-
-	for (size_t i = 0; i < config->dns_servers.n; i++)
-		text_printf(&key, "%s ", config->dns_servers.v[i]);
-	text_printf(&key, "%u %u", config->dns_min_ttl_ms, config->dns_max_ttl_ms);
-	if (registry->resolver != NULL && strcmp(key.p, registry->resolver_key.p) == 0) {
-		text_free(&key);
-		return 0;
-	}
-	struct resolver *before = registry->resolver, *now = resolver_new(&setup, error);
-	if (now == NULL) {
-		text_free(&key);
-		return -1;
-	}
-	registry->resolver = now;
-	if (registry->dns == NULL) {
-		struct dns_setup first = dns;
-
-		first.resolver = now;
-		registry->dns = dns_new(&first);
-	} else {
-		dns_use(registry->dns, now, config->dns_min_ttl_ms, config->dns_max_ttl_ms);
-		members_follow(registry->members, registry->config, now);
-	}
-	resolver_free(before);
-	text_free(&registry->resolver_key);
-	registry->resolver_key = key;
-	return 0;
 }
 
 /* ------------------------------------------------------------------ building */
@@ -256,8 +151,8 @@ static struct topology *build(struct registry *registry, const struct config *co
 	specs_free(&specs);
 	if (topology == NULL)
 		return NULL;
-	want_names(registry, topology, newest(registry));
-	resolve_all(registry, topology);
+	names_want(registry->names, topology, newest(registry));
+	names_resolve(registry->names, topology);
 	if (ids_assign(registry->ids, topology, error) == 0)
 		return topology;
 	topology_unref(topology);
@@ -267,8 +162,13 @@ static struct topology *build(struct registry *registry, const struct config *co
 struct topology *registry_prepare(struct registry *registry, const struct config *config,
 				  struct error *error)
 {
-	if (use_dns(registry, config, error) != 0)
+	bool is_new = false;
+
+	if (names_use(registry->names, config, &is_new, error) != 0)
 		return NULL;
+	if (is_new && registry->config != NULL)
+		members_follow(registry->members, registry->config,
+			       names_resolver(registry->names));
 	return build(registry, config, error);
 }
 
@@ -277,22 +177,22 @@ void registry_discard(struct registry *registry, struct topology *topology)
 	ids_drop(registry->ids, topology);
 	topology_unref(topology);
 	if (newest(registry) != NULL)
-		want_names(registry, newest(registry), NULL);
+		names_want(registry->names, newest(registry), NULL);
 }
 
 void registry_commit(struct registry *registry, const struct config *config,
 		     struct topology *topology)
 {
 	registry->config = config;
-	members_follow(registry->members, config, registry->resolver);
-	if (!waits_for_names(registry, topology)) {
+	members_follow(registry->members, config, names_resolver(registry->names));
+	if (!names_are_pending(registry->names, topology)) {
 		publish(registry, topology);
 		return;
 	}
 	ids_drop(registry->ids, topology);
 	topology_unref(topology);
 	registry->waits_names = true;
-	timer_start(registry->names, REGISTRY_NAMES_MS);
+	timer_start(registry->patience, REGISTRY_NAMES_MS);
 }
 
 /* Of what is known now. What is configured was looked at before; what was found may be wrong. */
@@ -353,7 +253,7 @@ static void on_soon(void *arg)
 	next = build_again(registry);
 	if (next == NULL)
 		return;
-	if (registry->waits_names && waits_for_names(registry, next)) {
+	if (registry->waits_names && names_are_pending(registry->names, next)) {
 		ids_drop(registry->ids, next);
 		topology_unref(next);
 	} else if (registry->waits_names || registry->must_publish || has_changed(registry, next)) {
@@ -414,8 +314,7 @@ void registry_suspect(struct registry *registry, uint16_t endpoint_id)
 	if (endpoint == NULL)
 		return;
 	ask_shard(registry, endpoint->shard);
-	if (is_name(endpoint))
-		dns_refresh(registry->dns, endpoint->address.host);
+	names_refresh(registry->names, endpoint);
 	if (loop_now_us(registry->setup.loop) - registry->refreshed_us < REFRESH_EVERY_US)
 		return;
 	registry->refreshed_us = loop_now_us(registry->setup.loop);
@@ -445,7 +344,7 @@ bool registry_refresh(struct registry *registry, const char *name)
 
 	if (topology == NULL || (name != NULL && topology_pool(topology, name) == NULL))
 		return false;
-	dns_refresh(registry->dns, NULL);
+	names_refresh(registry->names, NULL);
 	members_refresh(registry->members, name);
 	for (uint16_t i = 0; i < topology->n_pools; i++)
 		if (name == NULL || strcmp(topology->pools[i].name, name) == 0)
@@ -458,12 +357,11 @@ bool registry_refresh(struct registry *registry, const char *name)
 void registry_stop(struct registry *registry)
 {
 	members_free(registry->members);
-	dns_free(registry->dns);
-	resolver_free(registry->resolver);
 	health_free(registry->health);
 	pauses_free(registry->pauses);
 	timer_free(registry->soon);
-	timer_free(registry->names);
+	timer_free(registry->patience);
+	names_free(registry->names);
 	timer_free(registry->urgent);
 }
 
@@ -473,6 +371,5 @@ void registry_free(struct registry *registry)
 		forget(registry, TAILQ_FIRST(&registry->snapshots));
 	roles_free(registry->roles);
 	ids_free(registry->ids);
-	text_free(&registry->resolver_key);
 	free(registry);
 }

@@ -12,7 +12,6 @@
 
 #include "control/config.h"
 #include "control/crew.h"
-#include "control/dns.h"
 #include "control/health.h"
 
 #define REGISTRY_SOON_MS 20 /* from the first sign of a change to the snapshot that has it */
@@ -58,7 +57,6 @@ bool registry_pause(struct registry *registry, const char *pool, enum pause paus
 void registry_suspect(struct registry *registry, uint16_t endpoint_id);
 
 const struct health *registry_health(const struct registry *registry);
-const struct dns *registry_dns(const struct registry *registry);
 
 /* Look no longer; then, when the loop has run out, free. */
 void registry_stop(struct registry *registry);

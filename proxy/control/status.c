@@ -145,7 +145,8 @@ static json_t *pool_object(const struct view *view, const struct pool *pool)
 			 protocol_names[pool->protocol], "ready", view_pool_is_ready(view, pool),
 			 "paused", pause_names[pool->pause], "clients",
 			 sum_of(view, subject, offsetof(struct pool_stats, clients)),
-			 "distribution", pool->is_cluster ? "cluster" : dist_name(pool->distribution), "hash",
+			 "distribution",
+			 pool->is_cluster ? "cluster" : dist_name(pool->distribution), "hash",
 			 hash_name(pool->hash), "shards", shards_array(view, pool), "commands",
 			 commands_array(view, pool));
 }

@@ -66,7 +66,8 @@ struct engine {
 	struct arg_list args, keys;
 	uint32_t *key_order; /* key numbers, those of one part side by side */
 	uint32_t key_order_cap;
-	struct call **part_of; /* by shard, or slot of a cluster, for the command being split; cleared after */
+	struct call **
+		part_of; /* by shard, or slot of a cluster, for the command being split; cleared after */
 	uint32_t n_part_of;
 
 	/* The node of this id refused a connection or a write: somebody should find out why. NULL:

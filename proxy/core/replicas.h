@@ -54,6 +54,11 @@ void replicas_adopt(struct engine *engine, const struct endpoint *endpoint);
 void replicas_watch(struct engine *engine);
 void replicas_shut(struct engine *engine);
 
+/* Between replicas.c and replica_rounds.c: ask now; see to an answer that is due, and say in how many ms it
+ * is, or 0 where none is expected. */
+void replica_ask(struct replica *replica);
+uint64_t replica_due_ms(struct replica *replica);
+
 /* It may be read; or it may while its primary cannot be reached, though it has no link to it. */
 bool replicas_fit(const struct engine *engine, const struct endpoint *endpoint);
 bool replicas_fit_alone(const struct engine *engine, const struct endpoint *endpoint);

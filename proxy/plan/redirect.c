@@ -8,13 +8,14 @@
 
 #define ASKING	     "*1\r\n$6\r\nASKING\r\n"
 #define LINE_MAX     320 /* bytes of an error line that are looked at */
-#define ATTEMPTS_MAX 16	 /* sends of one call: nodes that send it round in a circle are left alone */
+#define ATTEMPTS_MAX 16 /* sends of one call: nodes that send it round in a circle are left alone */
 
 /* The next word of a line, off its front. */
 static struct span cut_word(struct span *line)
 {
 	const char *blank = memchr(line->p, ' ', line->len);
-	struct span word = span_make(line->p, blank != NULL ? (size_t)(blank - line->p) : line->len);
+	struct span word =
+		span_make(line->p, blank != NULL ? (size_t)(blank - line->p) : line->len);
 
 	*line = span_skip(*line, blank != NULL ? word.len + 1 : word.len);
 	return word;
@@ -127,8 +128,7 @@ bool redirect(struct call *call)
 		return false;
 	if (!asks)
 		engine_suspect(engine, call->endpoint);
-	const struct endpoint *endpoint =
-		find(engine, call->endpoint->pool->index, &address);
+	const struct endpoint *endpoint = find(engine, call->endpoint->pool->index, &address);
 	if (endpoint == NULL || call->attempts >= ATTEMPTS_MAX)
 		return wait(call);
 	go_to(call, endpoint, asks);

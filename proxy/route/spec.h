@@ -1,6 +1,6 @@
 /*
  * spec.h - pools and their shards as plain data: what configuration says and a snapshot is
- * built from. Strings are owned by the spec. Layer: route. Includes: dist, ttl.
+ * built from. Strings are owned by the spec. Layer: route. Includes: dist, shard_spec, ttl.
  */
 #ifndef ROUTE_SPEC_H
 #define ROUTE_SPEC_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "route/dist.h"
+#include "route/shard_spec.h"
 #include "route/ttl.h"
 
 enum pool_protocol { PROTOCOL_MEMCACHED, PROTOCOL_REDIS };
@@ -40,28 +41,6 @@ struct string_list {
 struct secret_spec {
 	char *text; /* once the settings are read: the password, wherever it came from; NULL: none */
 	char *env, *file;
-};
-
-struct replica_spec {
-	char *address;
-	char *zone; /* or NULL */
-};
-
-/* Slots first..last of Redis Cluster, both included. */
-struct slot_range {
-	uint16_t first, last;
-};
-
-struct shard_spec {
-	char *name;    /* NULL: its address is its name, and its ring label follows the dialect */
-	char *primary; /* HOST:PORT or unix:PATH */
-	uint32_t weight;
-	struct replica_spec *replicas;
-	size_t n_replicas;
-	char *place;	 /* the address that name and label follow; NULL: the primary's */
-	bool is_unknown; /* there is no primary: the address only says who should name it */
-	struct slot_range *slots; /* of Redis Cluster alone */
-	size_t n_slots;
 };
 
 /* A client that says who it is. */

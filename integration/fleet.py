@@ -296,9 +296,11 @@ class ReplicaSet:
 class Sentinel(Asked):
     """One redis-sentinel that watches the sets of {name: ReplicaSet}; as quick as it can be."""
 
-    # Four times the publish-period others wait for word of a failover before they take a promoted
-    # replica for one that is astray, and make it follow the old primary again: not too short.
-    PERIODS = {"info-period": 200, "ping-period": 100, "ask-period": 100, "publish-period": 700,
+    # Not as short as they could be. While a primary is down its replicas are asked for INFO once a
+    # second, and one whose INFO is older than five ping-periods is not promoted. Four times the
+    # publish-period others wait for word of a failover before they take a promoted replica for one
+    # that is astray, and make it follow the old primary again.
+    PERIODS = {"info-period": 200, "ping-period": 300, "ask-period": 100, "publish-period": 700,
                "slave-reconf-timeout": 2000, "min-link-reconnect-period": 200,
                "election-timeout": 2000}
 

@@ -356,20 +356,22 @@ START_TEST(a_stall_is_found_in_time)
 }
 END_TEST
 
+/* Two hundred, which is one in 2 ms: in the sixteenths of the 400 ms that they take together. */
 START_TEST(many_are_not_probed_in_step)
 {
-	enum { N = 200, SLICES = 20 };
+	enum { N = 200, SLICES = 16 };
 	uint64_t slices[SLICES] = {0}, before = 0;
 
 	begin_with(N, (uint64_t)_i);
 	health_watch(health, topology);
 	for (int i = 0; i < SLICES; i++) {
-		fake_advance_ms(fleet.loop, 200 / SLICES);
+		fake_advance_ms(fleet.loop, N * 1000 / HEALTH_PROBES_A_SECOND / SLICES);
 		slices[i] = health_counts(health)->probes - before;
 		before = health_counts(health)->probes;
 	}
-	/* The nodes are silent: each has been begun with once, over 200 ms, as a thousand a second. */
+	/* Each once, and the first of them for the second time. */
 	ck_assert_uint_ge(before, N);
+	ck_assert_uint_le(before, N + N / 8);
 	for (int i = 0; i < SLICES; i++)
 		ck_assert_msg(slices[i] >= 1 && slices[i] <= 3 * N / SLICES,
 			      "%d probes in slice %d, seed %d", (int)slices[i], i, _i);
@@ -391,9 +393,9 @@ START_TEST(probes_in_all_have_a_limit)
 	uint64_t before = health_counts(health)->probes;
 	fake_fleet_advance_ms(&fleet, (uint64_t)SECONDS * 1000);
 	ck_assert_uint_le(health_counts(health)->probes - before,
-			  SECONDS * HEALTH_PROBES_A_SECOND * 102 / 100);
+			  SECONDS * HEALTH_PROBES_A_SECOND * 103 / 100);
 	for (uint16_t i = 0; i < 128; i++)
-		ck_assert_uint_ge(fake_node_asked((uint16_t)(PORT + i), ROLE), 25);
+		ck_assert_uint_ge(fake_node_asked((uint16_t)(PORT + i), ROLE), 14);
 	end();
 }
 END_TEST

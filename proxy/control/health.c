@@ -4,14 +4,18 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "base/rng.h"
 #include "control/checkup.h"
+#include "control/health_log.h"
 
 #define FIRST_US   1000000 /* within which an endpoint is probed first, if not sooner */
 #define SELDOM_MAX 5	   /* times health.every, that there may be between two probes while DOWN */
-#define US_A_MS	   1000
-#define US_A_S	   1e6
+#define SLICE_MAX_US                                                                               \
+	50000	   /* probes begin at multiples of it, or of a part of health.every: together */
+#define SLICES	16 /* of health.every */
+#define NEVER	UINT64_MAX
+#define US_A_MS 1000
+#define US_A_S	1e6
 
 struct watched {
 	struct health *health;
@@ -19,8 +23,6 @@ struct watched {
 	char text[ADDRESS_TEXT_MAX];	 /* its address, when the topology is gone */
 	struct health_of of;
 	struct checkup *checkup;
-	struct timer *timer; /* for the next probe, while none is under way */
-	uint64_t due_us;
 	uint64_t began_us;	   /* the last probe; 0: none yet */
 	uint32_t failed, answered; /* probes in a row */
 	bool is_asked;		   /* one more is wanted as soon as can be */
@@ -31,20 +33,11 @@ struct health {
 	struct health_counts counts;
 	struct rng rng;
 	struct watched **by_id; /* NULL where there is none */
+	uint64_t *due_us;	/* of the next probe, by id; NEVER where none waits for its time */
 	uint32_t n_ids;
 	uint32_t n_watched;
-};
-
-const char *const health_state_names[] = {
-	[HEALTH_UNKNOWN] = "unknown",
-	[HEALTH_UP] = "up",
-	[HEALTH_DOWN] = "down",
-};
-
-const char *const health_role_names[] = {
-	[HEALTH_ROLE_UNKNOWN] = "unknown",
-	[HEALTH_PRIMARY] = "primary",
-	[HEALTH_REPLICA] = "replica",
+	struct timer *timer;
+	uint64_t wakes_us; /* when it fires; NEVER: it does not run */
 };
 
 static uint64_t now_us(const struct watched *watched)
@@ -59,12 +52,20 @@ static const struct pool_settings *settings_of(const struct watched *watched)
 
 /* ------------------------------------------------------------------ when to probe */
 
+static void wake_at(struct health *health, uint64_t at_us)
+{
+	uint64_t now = loop_now_us(health->setup.loop);
+
+	if (at_us >= health->wakes_us)
+		return;
+	health->wakes_us = at_us;
+	timer_start(health->timer, at_us <= now ? 0 : (at_us - now + US_A_MS - 1) / US_A_MS);
+}
+
 static void schedule(struct watched *watched, uint64_t at_us)
 {
-	uint64_t now = now_us(watched);
-
-	watched->due_us = at_us;
-	timer_start(watched->timer, at_us <= now ? 0 : (at_us - now + US_A_MS - 1) / US_A_MS);
+	watched->health->due_us[watched->endpoint->id] = at_us;
+	wake_at(watched->health, at_us);
 }
 
 /* health.every, or what so many endpoints have to make do with. */
@@ -76,14 +77,23 @@ static uint64_t every_us(const struct watched *watched)
 	return every > least ? every : least;
 }
 
+/* What is not urgent begins together with others: most of what a probe costs is waking up for it. */
+static void schedule_slice(struct watched *watched, uint64_t at_us)
+{
+	uint64_t part = every_us(watched) / SLICES;
+	uint64_t slice = part < SLICE_MAX_US ? part : SLICE_MAX_US;
+
+	schedule(watched, (at_us + slice - 1) / slice * slice);
+}
+
 /* Those of a topology are not probed all at once. */
 static void schedule_first(struct watched *watched)
 {
 	uint64_t least = (uint64_t)watched->health->n_watched * 1000000 / HEALTH_PROBES_A_SECOND;
 	uint64_t within = every_us(watched), most = least > FIRST_US ? least : FIRST_US;
 
-	schedule(watched, now_us(watched) + rng_below(&watched->health->rng,
-						      (within < most ? within : most) + 1));
+	schedule_slice(watched, now_us(watched) + rng_below(&watched->health->rng,
+							    (within < most ? within : most) + 1));
 }
 
 /* A node that stays away is asked ever more seldom, and at no time that others are. */
@@ -104,96 +114,50 @@ static void schedule_next(struct watched *watched)
 	if (watched->is_asked)
 		schedule(watched, watched->began_us + (uint64_t)HEALTH_ASK_MS * US_A_MS);
 	else if (watched->of.state == HEALTH_DOWN && !watched->of.is_fresh)
-		schedule(watched, now_us(watched) + backoff_us(watched));
+		schedule_slice(watched, now_us(watched) + backoff_us(watched));
 	else
-		schedule(watched, watched->began_us + every - every / 8 +
-					  rng_below(&watched->health->rng, every / 4 + 1));
+		schedule_slice(watched, watched->began_us + every - every / 8 - every / SLICES / 2 +
+						rng_below(&watched->health->rng, every / 4 + 1));
 }
 
-static void on_timer(void *arg)
+static void begin(struct watched *watched)
 {
-	struct watched *watched = arg;
-
 	watched->is_asked = false;
 	watched->began_us = now_us(watched);
 	watched->health->counts.probes++;
 	checkup_begin(watched->checkup);
 }
 
-/* ------------------------------------------------------------------ what to say of it */
-
-static double seconds_since(const struct watched *watched, uint64_t us)
+static void on_timer(void *arg)
 {
-	return (double)(now_us(watched) - us) / US_A_S;
+	struct health *health = arg;
+	uint64_t now = loop_now_us(health->setup.loop), next = NEVER;
+
+	for (uint32_t id = 0; id < health->n_ids; id++) {
+		if (health->due_us[id] <= now) {
+			health->due_us[id] = NEVER;
+			begin(health->by_id[id]);
+		} else if (health->due_us[id] < next) {
+			next = health->due_us[id];
+		}
+	}
+	health->wakes_us = NEVER;
+	wake_at(health, next);
 }
 
-static void tell_state(const struct watched *watched, const struct health_of *before)
-{
-	static struct log_site site;
-	const struct endpoint *endpoint = watched->endpoint;
-	const char *pool = endpoint->pool->name, *shard = endpoint->shard->name;
-	double lasted = seconds_since(watched, before->since_us);
-	char was[64] = "";
-
-	if (before->state == HEALTH_UP)
-		snprintf(was, sizeof(was), "; it was up for %.1f s", lasted);
-	if (watched->of.state == HEALTH_DOWN)
-		log_limited(&site, LOG_LEVEL_WARN,
-			    "pool %s: shard %s: %s is down: %s (%u probe%s in a row failed)%s",
-			    pool, shard, endpoint->text, watched->of.why, (unsigned)watched->failed,
-			    watched->failed == 1 ? "" : "s", was);
-	else if (before->state == HEALTH_DOWN)
-		log_limited(&site, LOG_LEVEL_INFO, "pool %s: shard %s: %s is up again after %.1f s",
-			    pool, shard, endpoint->text, lasted);
-	else /* as is to be expected of all, when they are watched first */
-		log_limited(&site, LOG_LEVEL_DEBUG, "pool %s: shard %s: %s is up", pool, shard,
-			    endpoint->text);
-}
-
-/* What it is configured to be is no news. */
-static bool is_role_expected(const struct watched *watched, const struct health_of *before)
-{
-	bool is_replica = watched->of.role == HEALTH_REPLICA;
-
-	return before->role == HEALTH_ROLE_UNKNOWN && is_replica == watched->endpoint->is_replica;
-}
-
-static void tell_role(const struct watched *watched, const struct health_of *before)
-{
-	static struct log_site site;
-	const struct endpoint *endpoint = watched->endpoint;
-	const struct health_of *of = &watched->of;
-	const char *pool = endpoint->pool->name, *shard = endpoint->shard->name;
-
-	if (of->role == HEALTH_ROLE_UNKNOWN)
-		log_limited(&site, LOG_LEVEL_WARN,
-			    "pool %s: shard %s: %s does not let the proxy ask for its role now",
-			    pool, shard, endpoint->text);
-	else if (of->role == HEALTH_PRIMARY && !is_role_expected(watched, before))
-		log_limited(&site, LOG_LEVEL_INFO, "pool %s: shard %s: %s says it is a primary now",
-			    pool, shard, endpoint->text);
-	else if (of->role == HEALTH_REPLICA && !is_role_expected(watched, before))
-		log_limited(&site, LOG_LEVEL_INFO,
-			    "pool %s: shard %s: %s says it is a replica of %s now", pool, shard,
-			    endpoint->text, of->leader[0] != '\0' ? of->leader : "nobody");
-}
+/* ------------------------------------------------------------------ what a probe came to */
 
 /* The last that is done with it: it may be watched no more when this returns. */
 static void tell(struct watched *watched, const struct health_of *before)
 {
 	const struct health_of *of = &watched->of;
-	bool has_state = of->state != before->state;
-	bool has_role = of->role != before->role || strcmp(of->leader, before->leader) != 0;
 
-	if (has_state)
-		tell_state(watched, before);
-	if (has_role)
-		tell_role(watched, before);
-	if (has_state || has_role)
-		watched->health->setup.on_change(watched->health->setup.arg, watched->endpoint);
+	if (of->state == before->state && of->role == before->role &&
+	    strcmp(of->leader, before->leader) == 0)
+		return;
+	health_log(watched->endpoint, before, of, watched->failed, now_us(watched));
+	watched->health->setup.on_change(watched->health->setup.arg, watched->endpoint);
 }
-
-/* ------------------------------------------------------------------ what a probe came to */
 
 static void set_state(struct watched *watched, enum health_state state)
 {
@@ -257,7 +221,6 @@ static struct watched *watched_new(struct health *health, const struct endpoint 
 	watched->health = health;
 	memcpy(watched->text, endpoint->text, sizeof(watched->text));
 	watched->checkup = checkup_new(health->setup.loop, on_checked, watched);
-	watched->timer = timer_new(health->setup.loop, on_timer, watched);
 	watched->of.since_us = now_us(watched);
 	return watched;
 }
@@ -269,15 +232,15 @@ static void forget(struct health *health, uint32_t id)
 	if (watched == NULL)
 		return;
 	checkup_free(watched->checkup);
-	timer_free(watched->timer);
 	free(watched);
 	health->by_id[id] = NULL;
+	health->due_us[id] = NEVER;
 }
 
 /* There is no connecting to it; what it was before its name was lost says nothing. */
 static void rest(struct watched *watched)
 {
-	timer_stop(watched->timer);
+	watched->health->due_us[watched->endpoint->id] = NEVER;
 	watched->failed = watched->answered = 0;
 	set_state(watched, HEALTH_UNKNOWN);
 	watched->of = (struct health_of){
@@ -303,16 +266,21 @@ static void watch(struct health *health, const struct endpoint *endpoint)
 		schedule_first(watched);
 }
 
+static void make_room(struct health *health, uint32_t n_ids)
+{
+	if (n_ids <= health->n_ids)
+		return;
+	health->by_id = alloc_resize(health->by_id, n_ids * sizeof(*health->by_id));
+	health->due_us = alloc_resize(health->due_us, n_ids * sizeof(*health->due_us));
+	for (; health->n_ids < n_ids; health->n_ids++) {
+		health->by_id[health->n_ids] = NULL;
+		health->due_us[health->n_ids] = NEVER;
+	}
+}
+
 void health_watch(struct health *health, const struct topology *topology)
 {
-	if (topology->n_ids > health->n_ids) {
-		size_t more = topology->n_ids - health->n_ids;
-
-		health->by_id =
-			alloc_resize(health->by_id, topology->n_ids * sizeof(*health->by_id));
-		memset(health->by_id + health->n_ids, 0, more * sizeof(*health->by_id));
-		health->n_ids = topology->n_ids;
-	}
+	make_room(health, topology->n_ids);
 	for (uint32_t id = 0; id < health->n_ids; id++)
 		if (topology_endpoint(topology, (uint16_t)id) == NULL)
 			forget(health, id);
@@ -333,7 +301,7 @@ void health_ask(struct health *health, uint16_t id)
 	uint64_t soonest = watched->began_us + (uint64_t)HEALTH_ASK_MS * US_A_MS;
 	if (watched->began_us == 0 || soonest < now_us(watched))
 		soonest = now_us(watched);
-	if (soonest < watched->due_us)
+	if (soonest < health->due_us[id])
 		schedule(watched, soonest);
 }
 
@@ -355,6 +323,8 @@ struct health *health_new(const struct health_setup *setup)
 
 	health->setup = *setup;
 	rng_init(&health->rng, setup->seed);
+	health->timer = timer_new(setup->loop, on_timer, health);
+	health->wakes_us = NEVER;
 	return health;
 }
 
@@ -364,6 +334,8 @@ void health_free(struct health *health)
 		return;
 	for (uint32_t id = 0; id < health->n_ids; id++)
 		forget(health, id);
+	timer_free(health->timer);
 	free(health->by_id);
+	free(health->due_us);
 	free(health);
 }

@@ -9,7 +9,8 @@
  *      +--- `fall` failures in a row --------------------------^
  *
  * Each endpoint is probed over one connection of health's own, every health.every give or take an eighth;
- * while it is DOWN up to five times as seldom. The control thread's.
+ * while it is DOWN up to five times as seldom. Where that would be more than HEALTH_PROBES_A_SECOND of all
+ * together, each is probed less often. The control thread's.
  * Layer: control. Includes: io/loop, route/topology.
  */
 #ifndef CONTROL_HEALTH_H
@@ -22,7 +23,7 @@
 #include "io/loop.h"
 #include "route/topology.h"
 
-#define HEALTH_PROBES_A_SECOND 1000 /* of all endpoints together: what it costs has a limit */
+#define HEALTH_PROBES_A_SECOND 500 /* of all endpoints together: what it costs has a limit */
 #define HEALTH_ASK_MS	       50  /* health_ask() makes no probe sooner after the last one began */
 #define HEALTH_WHY_MAX	       256 /* bytes */
 

@@ -293,7 +293,7 @@ static const struct setting settings[] = {
 	{OF_POOL(settings.health_every_ms), .path = "health.every", .type = SETTING_DURATION,
 	 .min = 10, .max = HOUR_MS, .standard = "250ms",
 	 .help = "How often each node is probed: asked for its ROLE, or by 'version' or NOOP of "
-		 "memcached. At most 1,000 probes leave in a second: of more nodes than that lets "
+		 "memcached. At most 500 probes leave in a second: of more nodes than that lets "
 		 "each is probed less often. Each worker also asks the nodes of a Redis pool that "
 		 "reads replicas this often how far their replication has come."},
 	{OF_POOL(settings.health_timeout_ms), .path = "health.timeout", .type = SETTING_DURATION,

@@ -379,6 +379,10 @@ GREETINGS = {  # the proxy's first question on a connection, and the answer
 }
 
 
+PROBES = ([b"ROLE"],)
+PROBES_ANSWER = b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
+
+
 class Greeter(threading.Thread):
     """Accepts for a scripted server and answers the first question, then hands the peer over."""
 
@@ -421,6 +425,9 @@ class Greeter(threading.Thread):
         found = self.server.split(peer.buffer)
         if not found:
             return
+        if found[0] in PROBES:
+            self.answer_probe(peer, found)
+            return
         self.new.remove(peer)
         if found[0] == question:
             del peer.buffer[: found[1]]
@@ -431,6 +438,15 @@ class Greeter(threading.Thread):
                 return
         self.server.incoming.append(peer)
         self.server.waker.send(b"!")
+
+    def answer_probe(self, peer, found):
+        """On the connection of the proxy's probes nothing else is asked: it stays here."""
+        del peer.buffer[: found[1]]
+        try:
+            peer.send(PROBES_ANSWER)
+        except OSError:
+            self.new.remove(peer)
+            peer.close()
 
     def stop(self):
         self.stopping = True
@@ -494,6 +510,8 @@ class Scripted:
             for peer in self.peers:
                 if found := self.split(peer.buffer):
                     del peer.buffer[: found[1]]
+                    if self.is_probe(peer, found[0]):
+                        continue
                     self.seen.append(found[0])
                     return peer, found[0]
             self.peers = [peer for peer in self.peers if peer.open]
@@ -501,6 +519,13 @@ class Scripted:
             if left <= 0:
                 return None
             self.wait(left)
+
+    def is_probe(self, peer, command):
+        """memcached is probed by the question that a connection begins with, too: it is answered."""
+        if self.split is not split_mc or command != GREETINGS[split_mc][0]:
+            return False
+        peer.send(GREETINGS[split_mc][1])
+        return True
 
     def wait(self, seconds):
         """Read what there is; wait for the first of it."""

@@ -19,6 +19,7 @@ LIST_HEAD(role_list, role);
 
 struct roles {
 	struct role_list list;
+	struct error told; /* of nodes that contradict each other, last */
 };
 
 struct roles *roles_new(void)
@@ -103,12 +104,28 @@ static bool has_given_up(const struct health *health, const struct endpoint *pri
 	return *for_sure || (of != NULL && !of->is_fresh && of->state != HEALTH_UNKNOWN);
 }
 
-/* The one other node that says it is a primary, or NULL: none does, or several. */
-static const struct endpoint *successor(const struct shard *shard, const struct health *health,
-					bool for_sure)
+/* One node may be known by two names: that of the shard, and its own. */
+static bool is_same_node(const struct endpoint *a, const struct endpoint *b)
 {
-	static struct log_site site;
+	return a->address.port == b->address.port &&
+	       strcmp(endpoint_host(a, 0), endpoint_host(b, 0)) == 0;
+}
+
+/* For people to see, once and not at each look. */
+static void tell(struct roles *roles, const struct error *what)
+{
+	if (strcmp(roles->told.text, what->text) == 0)
+		return;
+	roles->told = *what;
+	log_write(LOG_LEVEL_WARN, "%s", what->text);
+}
+
+/* The one other node that says it is a primary, or NULL: none does, or several. */
+static const struct endpoint *successor(struct roles *roles, const struct shard *shard,
+					const struct health *health, bool for_sure)
+{
 	const struct endpoint *found = NULL;
+	struct error what;
 
 	for (uint16_t i = 1; i <= shard->n_replicas; i++) {
 		const struct endpoint *endpoint = node(shard, i);
@@ -116,33 +133,37 @@ static const struct endpoint *successor(const struct shard *shard, const struct 
 		if (!says_primary(health, endpoint) ||
 		    (!for_sure && !health_get(health, endpoint->id)->was_replica))
 			continue;
-		if (found != NULL) {
-			log_limited(
-				&site, LOG_LEVEL_WARN,
-				"pool %s: shard %s: %s and %s both say that they are primaries: "
-				"neither is taken",
-				endpoint->pool->name, shard->name, found->text, endpoint->text);
+		if (found != NULL && !is_same_node(found, endpoint)) {
+			error_set(&what,
+				  "pool %s: shard %s: %s and %s both say that they are primaries: "
+				  "neither is taken",
+				  endpoint->pool->name, shard->name, found->text, endpoint->text);
+			tell(roles, &what);
 			return NULL;
 		}
-		found = endpoint;
+		found = found != NULL ? found : endpoint;
 	}
 	return found;
 }
 
-/* Two that say so are for people to see, though the one in use stays. */
-static void tell_rivals(const struct shard *shard, const struct health *health)
+/* Two that say so are told of, though the one in use stays. */
+static void tell_rivals(struct roles *roles, const struct shard *shard, const struct health *health)
 {
-	static struct log_site site;
+	const struct endpoint *primary = shard->primary;
+	struct error what;
 
-	if (!says_primary(health, shard->primary))
+	if (!says_primary(health, primary))
 		return;
-	for (uint16_t i = 1; i <= shard->n_replicas; i++)
-		if (says_primary(health, node(shard, i)))
-			log_limited(&site, LOG_LEVEL_WARN,
-				    "pool %s: shard %s: %s says that it is a primary too: %s, in "
-				    "use, stays",
-				    shard->primary->pool->name, shard->name, node(shard, i)->text,
-				    shard->primary->text);
+	for (uint16_t i = 1; i <= shard->n_replicas; i++) {
+		const struct endpoint *other = node(shard, i);
+
+		if (!says_primary(health, other) || is_same_node(primary, other))
+			continue;
+		error_set(&what,
+			  "pool %s: shard %s: %s says that it is a primary too: %s, in use, stays",
+			  primary->pool->name, shard->name, other->text, primary->text);
+		tell(roles, &what);
+	}
 }
 
 static void replace(char **text, const char *by)
@@ -192,10 +213,10 @@ static bool judge(struct roles *roles, const struct shard *shard, const struct h
 		free_role(role);
 		return true;
 	}
-	tell_rivals(shard, health);
+	tell_rivals(roles, shard, health);
 	if (!has_given_up(health, shard->primary, &for_sure))
 		return false;
-	next = successor(shard, health, for_sure);
+	next = successor(roles, shard, health, for_sure);
 	if (next == NULL)
 		return false;
 	take_over(roles, shard, next);

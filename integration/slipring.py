@@ -63,6 +63,8 @@ def pool(protocol, backends, names=None, **settings):
         {"name": name, "primary": getattr(server, "name", server)}
         for name, server in zip(names, backends)
     ]
+    if any(isinstance(server, servers.Scripted) for server in backends):
+        settings.setdefault("health", {"every": "1h"})  # a probe now and then is not in the script
     listen = settings.pop("listen", None) or f"{servers.LOOPBACK}:{servers.free_port()}"
     return {"protocol": protocol, "listen": listen, "shards": shards, **settings}
 

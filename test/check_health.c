@@ -379,6 +379,26 @@ START_TEST(many_are_not_probed_in_step)
 }
 END_TEST
 
+/* Each waking up costs as much as several probes. */
+START_TEST(probes_begin_together)
+{
+	enum { N = 200, MS = N * 1000 / HEALTH_PROBES_A_SECOND };
+	uint64_t before = 0;
+	int n_times = 0;
+
+	begin_with(N, (uint64_t)_i);
+	health_watch(health, topology);
+	for (int ms = 0; ms < MS; ms++) {
+		fake_advance_ms(fleet.loop, 1);
+		n_times += health_counts(health)->probes > before;
+		before = health_counts(health)->probes;
+	}
+	ck_assert_uint_ge(before, N);
+	ck_assert_msg(n_times <= 16, "%d times, seed %d", n_times, _i);
+	end();
+}
+END_TEST
+
 /* With more nodes than HEALTH_PROBES_A_SECOND lets be probed as often as they should. */
 START_TEST(probes_in_all_have_a_limit)
 {
@@ -633,6 +653,7 @@ Suite *health_suite(void)
 	tcase_add_test(tcase, a_stalled_node_has_one_probe_at_a_time);
 	tcase_add_test(tcase, a_stall_is_found_in_time);
 	tcase_add_loop_test(tcase, many_are_not_probed_in_step, 0, SEEDS);
+	tcase_add_loop_test(tcase, probes_begin_together, 0, SEEDS);
 	tcase_add_test(tcase, probes_in_all_have_a_limit);
 	tcase_add_test(tcase, asks_at_once_when_asked_to);
 	tcase_add_test(tcase, another_probe_follows_the_one_under_way);

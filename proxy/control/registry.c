@@ -45,18 +45,11 @@ struct registry {
 };
 
 static void on_sign(void *arg);
+static void on_health(void *arg, const struct endpoint *endpoint);
 static void on_must(void *arg);
 static void on_soon(void *arg);
 static void on_names(void *arg);
 static void on_urgent(void *arg);
-
-static void on_health(void *arg, const struct endpoint *endpoint)
-{
-	struct registry *registry = arg;
-
-	(void)endpoint;
-	on_sign(registry);
-}
 
 struct registry *registry_new(const struct registry_setup *setup)
 {
@@ -227,6 +220,17 @@ static void on_must(void *arg)
 	on_sign(registry);
 }
 
+static void on_health(void *arg, const struct endpoint *endpoint)
+{
+	struct registry *registry = arg;
+
+	(void)endpoint;
+	/* What a node says makes no other topology, unless a role follows from it. */
+	if (newest(registry) != NULL && !registry->must_publish &&
+	    roles_judge(registry->roles, newest(registry), registry->health))
+		on_must(registry);
+}
+
 /* Roles are only one of the things that may have changed; of health alone nothing is told. */
 static bool has_changed(struct registry *registry, const struct topology *next)
 {
@@ -247,9 +251,6 @@ static void on_soon(void *arg)
 	struct topology *next;
 
 	registry->is_due = false;
-	if (newest(registry) != NULL && !registry->must_publish &&
-	    roles_judge(registry->roles, newest(registry), registry->health))
-		registry->must_publish = true;
 	next = build_again(registry);
 	if (next == NULL)
 		return;

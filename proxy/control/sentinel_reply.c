@@ -53,8 +53,6 @@ static void take_field(struct replica *replica, struct span name, struct span va
 		replica->port = value;
 	else if (span_equal_str(name, "flags"))
 		replica->is_unfit |= is_down(value);
-	else if (span_equal_str(name, "master-link-status"))
-		replica->is_unfit |= !span_equal_str(value, "ok");
 	else if (span_equal_str(name, "role-reported"))
 		/* One that is being promoted says master before the Sentinels do. */
 		replica->is_unfit |=

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "core/connset.h"
+#include "core/era.h"
 #include "core/herd.h"
 #include "core/request.h"
 #include "core/scripts.h"
@@ -25,26 +26,33 @@ static uint32_t or_usual(uint32_t value, uint32_t usual)
 	return value != 0 ? value : usual;
 }
 
-static struct topology *build(const struct data_path_setup *setup)
-{
-	struct shard_spec own[DATA_PATH_SHARDS];
-	struct pool_spec spec = {.name = "pool",
-				 .protocol = (int)setup->protocol,
-				 .distribution = DIST_MODULA,
-				 .hash = HASH_MURMUR3,
-				 .shards = own,
-				 .credentials = setup->credentials,
-				 .users = setup->users,
-				 .n_users = setup->n_users,
-				 .n_shards = DATA_PATH_SHARDS};
-	struct error error;
+static char *cluster[] = {"a:7000"};
 
-	spec.prefixes = setup->prefixes;
-	spec.n_prefixes = setup->n_prefixes;
-	memcpy(own, shards, sizeof(own));
-	own[0].replicas = replicas;
-	own[0].n_replicas = setup->replicas;
-	spec.settings = (struct pool_settings){
+/* A node's id is the place at which its address is noted. */
+static uint16_t id_of(struct data_path *dp, const char *address)
+{
+	uint16_t id = 0;
+
+	while (id < dp->n_nodes && strcmp(dp->nodes[id], address) != 0)
+		id++;
+	if (id < dp->n_nodes)
+		return id;
+	ck_assert_uint_lt(id, DATA_PATH_NODES);
+	dp->nodes[id] = address;
+	dp->n_nodes++;
+	return id;
+}
+
+static void give_ids(struct data_path *dp, struct topology *topology)
+{
+	for (uint16_t i = 0; i < topology->n_endpoints; i++)
+		topology->endpoints[i].id = id_of(dp, topology->endpoints[i].text);
+	topology_index(topology);
+}
+
+static void fill_settings(struct pool_settings *settings, const struct data_path_setup *setup)
+{
+	*settings = (struct pool_settings){
 		.connect_ms = 250,
 		.request_ms = or_usual(setup->request_ms, 1000),
 		.idle_ms = setup->idle_ms,
@@ -65,13 +73,83 @@ static struct topology *build(const struct data_path_setup *setup)
 		.health_timeout_ms = 500,
 		.health_fall = 3,
 		.health_rise = 2,
+		.hold_ms = setup->hold_ms,
+		.hold_requests = or_usual(setup->hold_requests, 1000),
 		.ttl = setup->ttl,
 		.coalesce = setup->coalesce,
 		.node_protocol = (int)setup->node_protocol,
 	};
-	struct topology *topology = topology_build(&spec, 1, 1, &error);
+}
+
+struct topology *data_path_build(struct data_path *dp, const struct shard_spec *given, size_t n)
+{
+	struct data_path_setup *setup = &dp->setup;
+	struct shard_spec own[DATA_PATH_SHARDS_MAX];
+	struct pool_spec spec = {.name = "pool",
+				 .protocol = (int)setup->protocol,
+				 .distribution = DIST_MODULA,
+				 .hash = HASH_MURMUR3,
+				 .shards = own,
+				 .credentials = setup->credentials,
+				 .users = setup->users,
+				 .n_users = setup->n_users,
+				 .n_shards = n};
+	struct error error;
+
+	spec.prefixes = setup->prefixes;
+	spec.n_prefixes = setup->n_prefixes;
+	fill_settings(&spec.settings, setup);
+	memcpy(own, shards, sizeof(shards));
+	own[0].replicas = replicas;
+	own[0].n_replicas = setup->replicas;
+	for (size_t i = 0; given != NULL && i < n; i++)
+		own[i] = given[i];
+	if (setup->is_cluster) {
+		spec.discover.cluster = (struct string_list){cluster, 1};
+		for (size_t i = 0; i < n && own[i].slots == NULL; i++) {
+			own[i].slots = &setup->slots[i];
+			own[i].n_slots = 1;
+		}
+	}
+	struct topology *topology = topology_build(&spec, 1, ++dp->version, &error);
 	ck_assert_msg(topology != NULL, "%s", error.text);
-	return topology;
+	give_ids(dp, topology);
+	if (dp->topology == NULL) {
+		dp->topology = topology;
+		return topology;
+	}
+	ck_assert_uint_lt(dp->n_later, DATA_PATH_TOPOLOGIES);
+	return dp->later[dp->n_later++] = topology;
+}
+
+/* No era has a node of that id. */
+static bool is_new(void *arg, uint16_t id)
+{
+	const struct engine *engine = arg;
+
+	return id >= engine->n_ids || engine->connsets[id] == NULL;
+}
+
+void data_path_adopt(struct data_path *dp, struct topology *topology)
+{
+	stats_prepare(dp->stats, topology, is_new, &dp->engine);
+	engine_adopt(&dp->engine, topology);
+	dp->pool = &topology->pools[0];
+}
+
+unsigned data_path_eras(const struct data_path *dp)
+{
+	const struct era *era;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (era, &dp->engine.eras, link)
+		n++;
+	return n;
+}
+
+void expect_let_go(const struct topology *topology)
+{
+	ck_assert_uint_eq(topology_refs(topology), 1);
 }
 
 static void on_empty(void *arg)
@@ -84,7 +162,8 @@ static void on_empty(void *arg)
 void data_path_begin(struct data_path *dp, struct data_path_setup setup)
 {
 	log_init(LOG_LEVEL_ERROR, false);
-	*dp = (struct data_path){.topology = build(&setup)};
+	*dp = (struct data_path){.setup = setup};
+	data_path_build(dp, NULL, DATA_PATH_SHARDS);
 	dp->stats = stats_new(dp->topology);
 	dp->pool = &dp->topology->pools[0];
 	dp->writes = setup.read_your_writes_ms > 0 ? writes_new() : NULL;
@@ -137,13 +216,17 @@ void check_engine_is_empty(struct data_path *dp)
 	ck_assert_uint_eq(engine->calls.used, 0);
 	ck_assert_uint_eq(engine->chunks.segments.used, 0);
 	ck_assert_uint_eq(engine->chunks.bytes_out, open_bytes(&engine->chunks));
-	for (uint16_t i = 0; i < dp->pool->n_shards; i++) {
+	for (uint32_t i = 0; i < engine->n_part_of; i++)
 		ck_assert_ptr_null(engine->part_of[i]);
-		for (uint32_t j = 0; j < engine->connsets[i]->n; j++)
-			ck_assert(TAILQ_EMPTY(&engine->connsets[i]->upstreams[j].fifo));
-	}
-	for (uint16_t i = 0; i < dp->topology->n_endpoints; i++)
+	for (uint32_t i = 0; i < engine->n_ids; i++) {
+		const struct connset *set = engine->connsets[i];
+
+		if (set == NULL)
+			continue;
 		ck_assert_uint_eq(stat_get(&dp->stats->endpoints[i]->in_flight), 0);
+		for (uint32_t j = 0; j < set->n; j++)
+			ck_assert(TAILQ_EMPTY(&set->upstreams[j].fifo));
+	}
 }
 
 void data_path_fini(struct data_path *dp)
@@ -154,12 +237,19 @@ void data_path_fini(struct data_path *dp)
 	engine_shut(&dp->engine);
 	loop_run_out(dp->loop);
 	check_engine_is_empty(dp);
+	/* Whatever was begun under the older ones has ended. */
+	ck_assert_uint_eq(data_path_eras(dp), 1);
 	engine_fini(&dp->engine);
 	stats_free(dp->stats);
 	writes_free(dp->writes);
 	scripts_free(dp->scripts);
 	herd_marks_free(dp->marks);
+	expect_let_go(dp->topology);
 	topology_unref(dp->topology);
+	for (size_t i = 0; i < dp->n_later; i++) {
+		expect_let_go(dp->later[i]);
+		topology_unref(dp->later[i]);
+	}
 }
 
 void data_path_end(struct data_path *dp)

@@ -15,9 +15,12 @@
 #include "fake_io.h"
 #include "serve/client.h"
 
-#define DATA_PATH_SHARDS 3
-#define DATA_PATH_PORT	 7000 /* of the first shard */
-#define REPLICA_PORT	 7100 /* of its first replica */
+#define DATA_PATH_SHARDS     3
+#define DATA_PATH_SHARDS_MAX 5
+#define DATA_PATH_PORT	     7000 /* of the first shard */
+#define REPLICA_PORT	     7100 /* of its first replica */
+#define DATA_PATH_TOPOLOGIES 8	  /* that one test may go over to */
+#define DATA_PATH_NODES	     16
 
 /* What the pool of a test has otherwise than usual; zero: as usual. */
 struct data_path_setup {
@@ -45,10 +48,20 @@ struct data_path_setup {
 	size_t n_prefixes;
 	bool coalesce;
 	enum node_protocol node_protocol;
+	uint32_t hold_ms;	/* off */
+	uint32_t hold_requests; /* 1000 */
+	bool is_cluster;	/* of Redis Cluster: each shard has the slots that slots[] says */
+	struct slot_range slots[DATA_PATH_SHARDS_MAX];
 };
 
 struct data_path {
-	struct topology *topology;
+	struct data_path_setup setup;
+	struct topology *topology;		      /* the first */
+	struct topology *later[DATA_PATH_TOPOLOGIES]; /* those gone over to since */
+	size_t n_later;
+	const char *nodes[DATA_PATH_NODES]; /* addresses, each at the place of its id */
+	uint16_t n_nodes;
+	uint64_t version;
 	struct stats *stats;
 	struct writes *writes;
 	struct scripts *scripts;
@@ -106,6 +119,21 @@ void expect_bytes(struct fake_peer *peer, struct span bytes);
 /* What it got begins with this, which is taken; the rest stays. */
 void expect_first(struct fake_peer *peer, const char *text);
 
+/*
+ * Another topology of the same pool, with these shards; NULL: with those of the first, of which there are
+ * n. A node has the same id in all of them. It is dp's, and may be changed until it is adopted.
+ */
+struct topology *data_path_build(struct data_path *dp, const struct shard_spec *shards, size_t n);
+
+/* Have the engine go over to it; dp->topology stays the first, dp->pool becomes its pool. */
+void data_path_adopt(struct data_path *dp, struct topology *topology);
+
+/* How many topologies are in use at once. */
+unsigned data_path_eras(const struct data_path *dp);
+
+/* Nobody but the test refers to it any more. */
+void expect_let_go(const struct topology *topology);
+
 /* ---- data_path_request.c: requests without clients */
 
 /*
@@ -127,6 +155,9 @@ const char *array_of(const char *words);
 void data_path_serve(struct data_path *dp, struct data_path_setup setup);
 void data_path_serve_memcached(struct data_path *dp);
 void data_path_serve_redis(struct data_path *dp);
+
+/* data_path_adopt(), and all clients and subscriptions go over to it too, as in a worker. */
+void data_path_move(struct data_path *dp, struct topology *topology);
 
 /* A new client of the pool. */
 struct fake_peer *data_path_client(struct data_path *dp);

@@ -47,6 +47,15 @@ struct fake_peer *data_path_client(struct data_path *dp)
 	return fake_client(dp->loop, dp->next_fd);
 }
 
+/* As a worker does: clients before subscriptions. */
+void data_path_move(struct data_path *dp, struct topology *topology)
+{
+	data_path_adopt(dp, topology);
+	clients_renew(&dp->clients);
+	pubsub_adopt(&dp->engine);
+	fake_settle(dp->loop);
+}
+
 void data_path_serve(struct data_path *dp, struct data_path_setup setup)
 {
 	data_path_init(dp, setup);

@@ -158,6 +158,21 @@ START_TEST(each_is_sent_on_until_a_node_takes_it)
 }
 END_TEST
 
+/* What the first node said is no matter any more. */
+START_TEST(one_that_was_sent_on_may_be_lost)
+{
+	begin_refused((struct data_path_setup){0});
+	move_to_d();
+	struct fake_peer *d = data_path_server(&dp, 3);
+	expect(d, array_of("set a 1"));
+	fake_end(d, -ECONNRESET);
+	fake_settle(dp.loop);
+	expect(dp.client, "-ERR slipring: shard a: connection to d:7003 lost; the command may have "
+			  "run\r\n");
+	data_path_end(&dp);
+}
+END_TEST
+
 START_TEST(what_finds_no_connection_waits_for_the_same_node)
 {
 	begin_down((struct data_path_setup){0});
@@ -514,6 +529,7 @@ Suite *client_hold_suite(void)
 	tcase_add_loop_test(tcase, what_a_node_refuses_goes_to_the_next_primary_in_order, 0,
 			    ARRAY_LEN(refusals));
 	tcase_add_test(tcase, each_is_sent_on_until_a_node_takes_it);
+	tcase_add_test(tcase, one_that_was_sent_on_may_be_lost);
 	tcase_add_test(tcase, what_finds_no_connection_waits_for_the_same_node);
 	tcase_add_test(tcase, a_node_that_refuses_is_asked_again_now_and_then);
 	tcase_add_test(tcase, a_read_behind_a_refused_write_is_read_again);

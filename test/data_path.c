@@ -287,6 +287,10 @@ void data_path_connect(struct data_path *dp, uint16_t shard)
 		connect_binary(server);
 		return;
 	}
+	if (dp->pool->is_cluster) {
+		expect_first(server, "*1\r\n$8\r\nREADONLY\r\n");
+		fake_send(server, span_of("+OK\r\n"));
+	}
 	expect_first(server, redis ? "*1\r\n$4\r\nPING\r\n" : "version\r\n");
 	say(server, redis ? "+PONG\r\n" : "VERSION 1.6.18\r\n");
 }

@@ -44,6 +44,7 @@ struct call {
 	uint32_t n_keys;   /* how many of the request's keys it has */
 	uint32_t values;   /* memcached: VALUE blocks in the reply */
 	uint32_t skip;	   /* replies that come before its own and are dropped */
+	uint32_t skipped;  /* of them, since it was last sent */
 	uint8_t attempts;  /* times it was given to a connection */
 	bool reads;	   /* the row's CMD_READ: it may be sent again */
 	bool is_error;	   /* the reply is the node's error */

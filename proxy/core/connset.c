@@ -177,6 +177,9 @@ void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 {
 	struct connset *set = engine->connsets[call->endpoint->id];
 
+	/* One that is sent again knows nothing of what was answered before. */
+	call->skipped = 0;
+	call->is_error = false;
 	if (unlikely(call->lease != NULL)) {
 		upstream_send(call->lease, call);
 		return;

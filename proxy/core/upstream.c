@@ -100,7 +100,7 @@ static bool drop_reply(struct upstream *up, struct call *call)
 		return false;
 	chain_clear(&up->engine->chunks, &call->reply);
 	up->frame = (struct frame){0};
-	call->skip--;
+	call->skipped++;
 	return true;
 }
 
@@ -108,7 +108,7 @@ static void finish_oldest(struct upstream *up, struct call *call)
 {
 	uint64_t now = loop_now_us(up->engine->loop);
 
-	if (unlikely(call->skip > 0) && drop_reply(up, call))
+	if (unlikely(call->skipped < call->skip) && drop_reply(up, call))
 		return;
 
 	TAILQ_REMOVE(&up->fifo, call, fifo);
@@ -132,7 +132,7 @@ static void go_on_later(struct upstream *up, struct call *call)
 {
 	if (up->frame.skip > 0)
 		stream_expect(up->stream, up->frame.skip);
-	if (call->on_piece != NULL && call->skip == 0 && call->reply.bytes >= REPLY_STREAM_MIN)
+	if (call->on_piece != NULL && call->skipped == call->skip && call->reply.bytes >= REPLY_STREAM_MIN)
 		call->on_piece(call);
 }
 

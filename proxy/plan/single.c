@@ -168,7 +168,7 @@ static void single_done(struct call *call, enum call_result result)
 
 	if (plan_elsewhere(call, result))
 		return;
-	if (unlikely(call->is_error) && plan_refused(call))
+	if (unlikely(call->is_error) && result == CALL_REPLY && plan_refused(call))
 		return;
 	if (unlikely(call->is_error && (request->command->flags & CMD_SCRIPT)) && script_cure(call))
 		return;

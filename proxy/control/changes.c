@@ -140,6 +140,9 @@ static void tell_moved(struct line *line, const struct pool *was, const struct p
 		if (strcmp(was->shards[i / m].name, is->shards[i % m].name) != 0)
 			moved += share[i];
 	free(share);
+	/* As in a cluster whose nodes change and whose slots do not. */
+	if (exact && moved <= 0)
+		return;
 	text_printf(next(line), "%s%.3f%% of the key space moves", exact ? "" : "about ",
 		    100 * moved);
 }

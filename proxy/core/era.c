@@ -7,14 +7,15 @@
 #include "core/modules.h"
 #include "core/replicas.h"
 
-static bool is_needed(const struct engine *engine, uint16_t id)
+/* The endpoint of that id as the newest of the eras that have one knows it, or NULL. */
+static const struct endpoint *newest_of(const struct engine *engine, uint16_t id)
 {
 	const struct era *era;
 
-	TAILQ_FOREACH (era, &engine->eras, link)
+	TAILQ_FOREACH_REVERSE (era, &engine->eras, era_list, link)
 		if (topology_endpoint(era->topology, id) != NULL)
-			return true;
-	return false;
+			return topology_endpoint(era->topology, id);
+	return NULL;
 }
 
 static void free_era(struct era *era)
@@ -35,6 +36,31 @@ static void free_connections(struct engine *engine, uint16_t id)
 	engine->replicas[id] = NULL;
 }
 
+static void adopt_endpoint(struct engine *engine, const struct endpoint *endpoint)
+{
+	struct connset **set = &engine->connsets[endpoint->id];
+
+	replicas_adopt(engine, endpoint);
+	if (*set != NULL) {
+		connset_adopt(*set, endpoint);
+		return;
+	}
+	*set = alloc_zeroed(1, sizeof(**set));
+	connset_init(*set, engine, endpoint);
+}
+
+/* Eras do not end in their order: connections that only an older one still has go on, and look at its
+ * topology from now on. */
+static void leave(struct engine *engine, uint16_t id)
+{
+	const struct endpoint *other = newest_of(engine, id);
+
+	if (other != NULL)
+		adopt_endpoint(engine, other);
+	else
+		connset_shut(engine->connsets[id]);
+}
+
 /* All are closed before any is freed: what fails at one may look at others of its shard. */
 static void end(struct deferred *deferred)
 {
@@ -47,10 +73,9 @@ static void end(struct deferred *deferred)
 		return;
 	TAILQ_REMOVE(&engine->eras, era, link);
 	for (uint16_t i = 0; i < topology->n_endpoints; i++)
-		if (!is_needed(engine, topology->endpoints[i].id))
-			connset_shut(engine->connsets[topology->endpoints[i].id]);
+		leave(engine, topology->endpoints[i].id);
 	for (uint16_t i = 0; i < topology->n_endpoints; i++)
-		if (!is_needed(engine, topology->endpoints[i].id))
+		if (newest_of(engine, topology->endpoints[i].id) == NULL)
 			free_connections(engine, topology->endpoints[i].id);
 	free_era(era);
 }
@@ -91,19 +116,6 @@ static void make_scratch(struct engine *engine)
 	free(engine->part_of);
 	engine->part_of = alloc_zeroed(most, sizeof(struct call *));
 	engine->n_part_of = most;
-}
-
-static void adopt_endpoint(struct engine *engine, const struct endpoint *endpoint)
-{
-	struct connset **set = &engine->connsets[endpoint->id];
-
-	replicas_adopt(engine, endpoint);
-	if (*set != NULL) {
-		connset_adopt(*set, endpoint);
-		return;
-	}
-	*set = alloc_zeroed(1, sizeof(**set));
-	connset_init(*set, engine, endpoint);
 }
 
 void era_begin(struct engine *engine, struct topology *topology)

@@ -288,7 +288,7 @@ void replicas_adopt(struct engine *engine, const struct endpoint *endpoint)
 	struct replica *replica = *slot;
 	bool has_role = !is_new && replica->endpoint->is_replica == endpoint->is_replica;
 	replica->engine = engine;
-	replica->endpoint = endpoint;
+	replica->endpoint = replica->probe.endpoint = endpoint; /* that of a probe under way too */
 	if (has_role || is_new)
 		return;
 	replica->is_fresh = replica->has_lag = replica->has_offset = false;

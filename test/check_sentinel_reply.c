@@ -85,7 +85,7 @@ END_TEST
 
 static const char *const unfit[] = {
 	"$5\r\nflags\r\n$12\r\ns_down,slave\r\n",   "$5\r\nflags\r\n$19\r\nslave,o_down,whatev\r\n",
-	"$5\r\nflags\r\n$12\r\ndisconnected\r\n",   "$18\r\nmaster-link-status\r\n$3\r\nerr\r\n",
+	"$5\r\nflags\r\n$12\r\ndisconnected\r\n",
 	"$13\r\nrole-reported\r\n$6\r\nmaster\r\n",
 };
 

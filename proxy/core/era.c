@@ -12,9 +12,9 @@ static const struct endpoint *newest_of(const struct engine *engine, uint16_t id
 {
 	const struct era *era;
 
-	TAILQ_FOREACH_REVERSE (era, &engine->eras, era_list, link)
-		if (topology_endpoint(era->topology, id) != NULL)
-			return topology_endpoint(era->topology, id);
+	TAILQ_FOREACH_REVERSE(era, &engine->eras, era_list, link)
+	if (topology_endpoint(era->topology, id) != NULL)
+		return topology_endpoint(era->topology, id);
 	return NULL;
 }
 

@@ -15,6 +15,7 @@ import heapq
 import itertools
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -139,7 +140,7 @@ class Noise:
         self.wrongs, self.counts = [], collections.Counter()
         self.serial = itertools.count()
         rounds = [self.transact, self.transact, self.wait_for_list, self.wait_for_list,
-                  self.subscribe, self.subscribe, self.publish]
+                  self.subscribe, self.subscribe, self.publish, self.talk, self.talk]
         self.threads = [threading.Thread(target=self.run, args=(one, i), daemon=True)
                         for i, one in enumerate(rounds)]
         self.delays = [rng.uniform(0.01, 0.05) for _ in rounds]
@@ -179,7 +180,7 @@ class Noise:
     def judge(self, is_right, reply, what):
         """An error has to be a known one."""
         if reply.startswith(b"-"):
-            self.counts["errors"] += 1
+            self.counts[f"{what.split()[0]}: {reply[:40].decode()}"] += 1
             is_right = reply[1:].split(b" ")[0] in KNOWN
         if not is_right:
             self.wrongs.append(f"{what}: {reply[:300]!r}")
@@ -205,6 +206,22 @@ class Noise:
         self.judge(pushed == b":1\r\n", pushed, "RPUSH")
         self.judge(got in (wire.array([key, b"=" + key]), b"*-1\r\n"), got, "BLPOP")
         self.judge(pong == b"+PONG\r\n", pong, "PING behind BLPOP")
+
+    def talk(self, conn, number):
+        """Replies come in order, whole, each of its own question; of every kind of connection."""
+        key, token = b"{t%d}" % number, b"%d" % next(self.serial)
+        conn.call(*[("SELECT", number % 3), ("HELLO", 3), ("HELLO", 2)][int(token) % 3])
+        value = key + b"=" + token * (1 if int(token) % 10 else 20000)
+        replies = conn.pipeline([
+            command("SET", key, value), command("GET", key), command("ECHO", token),
+            command("MGET", key, "other"), command("DEL", key, "other"), command("ECHO", key)])
+        self.judge(replies[0] == OK, replies[0], "SET")
+        is_none = replies[1] in (b"$-1\r\n", b"_\r\n")
+        self.judge(is_none or key + b"=" in replies[1], replies[1], "GET")
+        self.judge(replies[2] == wire.bulk(token), replies[2], "ECHO")
+        self.judge(replies[3][:2] == b"*2", replies[3], "MGET")
+        self.judge(replies[4][:1] == b":", replies[4], "DEL")
+        self.judge(replies[5] == wire.bulk(key), replies[5], "ECHO")
 
     def publish(self, conn, _):
         number = next(self.serial)
@@ -235,8 +252,10 @@ class Noise:
         try:
             for _ in range(rng.randrange(5, 40)):
                 conns.append(self.connect())
-                user = command("AUTH", "app", rng.choice(["one", "two"])) * rng.randrange(2)
-                conns[-1].send(user + command("SET", "{x}", "y") + command("GET", "{x}")[:9])
+                first = rng.choice([(), ("AUTH", "app", "one"), ("AUTH", "app", "two"),
+                                    ("HELLO", 3), ("SELECT", 5)])
+                conns[-1].send(command(*first or ["PING"]) + command("SET", "{x}", "y")
+                               + command("GET", "{x}")[:9])
             for conn in conns:
                 rng.choice([conn.reset, conn.close, conn.half_close])()
         except OSError as err:
@@ -404,7 +423,8 @@ class Schedule:
         return self.lasts(self.fleet.names, self.fleet.names.start)
 
     def pause(self):
-        name, only = self.rng.choice(["books", "wild", "pages"]), self.rng.choice(["", "&only=writes"])
+        name = self.rng.choice(["books", "wild", "pages"])
+        only = self.rng.choice(["", "&only=writes"])
         if ("pause", name) in self.busy:
             return False
         where = f"/v1/pools/{name}"
@@ -442,7 +462,7 @@ class Schedule:
         for name in ("books", "wild", "pages"):
             for shard in some.shards()[name]:
                 wait_until(lambda p=name, s=shard["name"]: self.takes(p, s),
-                           f"{shard['name']} of {name} to take a write; {self.proxy.shards(name)}", HANGS)
+                           f"{shard['name']} of {name} to take a write", HANGS)
 
     def takes(self, pool, shard):
         names = [row["name"] for row in self.fleet.shards()[pool]]
@@ -474,6 +494,18 @@ def stays(names, last):
     return lambda key: ring.index(key) != names.index(last)
 
 
+def drop_excused(clients):
+    """A read that is sent again, its connection being lost, may see a write that was asked behind
+    it and had run already: but only one that was told, later, to be of unknown fate."""
+    for text in list(clients.stales):
+        found = re.match(r"GET b'(.*?)' said b'(.*?)'", text)
+        key, value = found[1].encode(), found[2].encode()
+        cell = next(client.cells[key] for client in clients.clients if key in client.cells)
+        print(text, "; told later:", [err for err in clients.errors if repr(key) in err.command])
+        if value in cell.unknown:
+            clients.stales.remove(text)
+
+
 @pytest.mark.timeout(SECONDS + 200)
 def test_churn(own_servers, make_proxy, rng, monkeypatch):
     monkeypatch.setattr(load, "SECONDS_MAX", 10 * SECONDS + 600)
@@ -501,6 +533,7 @@ def test_churn(own_servers, make_proxy, rng, monkeypatch):
         books.wait_more(50)
         pages.wait_more(50)
     print(f"descriptors and private memory after each half: {halves}")
+    drop_excused(books)
     books.check(load.read_from(some.plain.primary, some.named.primary, some.extra))
     pages.check(load.read_from(*some.pages))
     assert not books.broken and not pages.broken, books.report() + pages.report()

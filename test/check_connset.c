@@ -107,6 +107,23 @@ START_TEST(a_refused_attempt_fails_what_queued_and_later_calls_fail_at_once)
 END_TEST
 
 /* While attempts fail it is shown as down and refuses, during an attempt too. */
+/* As one that was refused where it was sent before, and has no reply any more. */
+START_TEST(a_call_that_comes_again_is_no_error_yet)
+{
+	struct probe probe;
+
+	begin();
+	refuse();
+	probe_init(&probe, &dp, NULL, span_of("get a\r\n"), true);
+	probe.call.is_error = true;
+	probe_send(&probe, 1);
+	ck_assert(probe.done);
+	ck_assert_int_eq(probe.result, CALL_DOWN);
+	ck_assert(!probe.call.is_error);
+	data_path_fini(&dp);
+}
+END_TEST
+
 START_TEST(later_attempts_let_nothing_queue)
 {
 	struct probe probe;
@@ -353,6 +370,7 @@ Suite *connset_suite(void)
 	tcase_add_test(tcase, connects_at_once_and_is_up_when_the_first_question_is_answered);
 	tcase_add_test(tcase, calls_queue_while_the_first_connection_is_made);
 	tcase_add_test(tcase, a_refused_attempt_fails_what_queued_and_later_calls_fail_at_once);
+	tcase_add_test(tcase, a_call_that_comes_again_is_no_error_yet);
 	tcase_add_test(tcase, later_attempts_let_nothing_queue);
 	tcase_add_test(tcase, backs_off_with_jitter_up_to_a_limit);
 	tcase_add_test(tcase, a_success_makes_the_next_wait_short_again);

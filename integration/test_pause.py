@@ -217,6 +217,26 @@ def test_the_hold_is_bounded(own_servers, make_proxy):
         conn.close()
 
 
+def test_a_transaction_that_finds_no_room_ends(own_servers, make_proxy):
+    """With as many waiting as may, nothing runs of one that lacks a command, and its EXEC ends it."""
+    node, = own_servers(servers.Redis, 1)
+    proxy = make_proxy(slipring.pool("redis", [node], hold={"time": "20s", "requests": 1}))
+    with proxy.connect() as waiting, proxy.connect() as conn, proxy.connect() as late:
+        for one in (conn, late):
+            assert one.call("MULTI") == OK
+            assert one.call("INCR", "n") == b"+QUEUED\r\n"
+        assert post(proxy, "main/pause?for=30s&only=writes") == 200
+        waiting.send(command("INCR", "other"))
+        assert waiting.is_silent(0.3)
+        assert conn.call("INCR", "n").startswith(b"-ERR slipring: the pool is paused")
+        assert late.call("EXEC").startswith(b"-EXECABORT ")
+        assert late.call("PING") == b"+PONG\r\n"
+        assert post(proxy, "main/resume") == 200
+        waiting.expect(b":1\r\n")
+        assert conn.call("EXEC").startswith(b"-EXECABORT ")
+        assert conn.call("GET", "n") == bulk(None)
+
+
 def test_memcached_pauses(proxy):
     with proxy.connect("pages") as one, proxy.connect("pages") as two:
         assert one.set(b"k", b"v") == b"STORED\r\n"

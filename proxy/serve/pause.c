@@ -18,7 +18,16 @@ static bool writes(const struct client *client, const struct parsed *parsed)
 	       (row->split == SPLIT_SESSION && transaction_is_open(&client->session));
 }
 
-enum pause_verdict pause_verdict(const struct client *client, const struct parsed *parsed)
+/* Nothing may run of a transaction that lacks a command. What ends it passes, and tells so. */
+static enum pause_verdict refuse(struct client *client, const struct parsed *parsed)
+{
+	bool is_open = transaction_is_open(&client->session);
+
+	transaction_spoil(&client->session);
+	return is_open && parsed->command->split == SPLIT_SESSION ? PAUSE_PASS : PAUSE_FULL;
+}
+
+enum pause_verdict pause_verdict(struct client *client, const struct parsed *parsed)
 {
 	const struct engine *engine = client->engine;
 	const struct pool *pool = topology_pool_at(engine->topology, client->pool->index);
@@ -28,5 +37,7 @@ enum pause_verdict pause_verdict(const struct client *client, const struct parse
 		return PAUSE_PASS;
 	if (pool->pause == PAUSE_WRITES && !writes(client, parsed))
 		return PAUSE_PASS;
-	return client->clients->n_paused < hold_limit(engine, pool) ? PAUSE_WAIT : PAUSE_FULL;
+	if (client->clients->n_paused < hold_limit(engine, pool))
+		return PAUSE_WAIT;
+	return refuse(client, parsed);
 }

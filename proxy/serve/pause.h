@@ -15,8 +15,8 @@ enum pause_verdict {
 	PAUSE_FULL /* it should wait, but as many do as may: it is to be refused */
 };
 
-/* What becomes of a client's next command. */
-enum pause_verdict pause_verdict(const struct client *client, const struct parsed *parsed);
+/* What becomes of a client's next command. One that is refused spoils the transaction that it is in. */
+enum pause_verdict pause_verdict(struct client *client, const struct parsed *parsed);
 
 /* What one that is refused is told. */
 #define PAUSE_FULL_TEXT "the pool is paused, and as many requests wait as may (hold.requests)"

@@ -12,7 +12,10 @@
 #define HOLD_MS	 1000
 #define READONLY "-READONLY You can't write against a read only replica.\r\n"
 #define CLOSED	 "-ERR slipring: shard a: a:7000 closed the connection\r\n"
-#define IN_VAIN	 "-ERR slipring: shard a: no primary within hold.time: a:7000 closed the connection\r\n"
+#define IN_VAIN                                                                                    \
+	"-ERR slipring: shard a: no primary within hold.time: a:7000 closed the connection\r\n"
+#define FULL                                                                                       \
+	"-ERR slipring: shard a: no primary, and as many requests wait as may (hold.requests): "
 
 static const struct shard_spec a_at_d[] = {
 	{.name = "a", .primary = "d:7003", .weight = 1},
@@ -256,7 +259,7 @@ START_TEST(no_more_than_the_limit_wait)
 	ask("set a 2");
 	struct fake_peer *other = data_path_client(&dp);
 	say(other, array_of("set d 3"));
-	expect(other, CLOSED);
+	expect(other, FULL "a:7000 closed the connection\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 2);
 	move_to_d();
 	struct fake_peer *d = data_path_server(&dp, 3);
@@ -270,6 +273,21 @@ START_TEST(no_more_than_the_limit_wait)
 	say(other, array_of("set d 3"));
 	expect(other, "");
 	data_path_fini(&dp);
+}
+END_TEST
+
+/* The node may serve again by now, and would run it before what waits. */
+START_TEST(what_there_is_no_room_for_does_not_overtake)
+{
+	begin_refused((struct data_path_setup){.hold_requests = 1});
+	ask("set a 2");
+	ask("get a");
+	expect(dp.a, "");
+	fake_advance_ms(dp.loop, 210);
+	answer(dp.a, "set a 1", "+OK\r\n");
+	expect_first(dp.client, "+OK\r\n" FULL);
+	fake_take(dp.client, fake_got(dp.client).len);
+	data_path_end(&dp);
 }
 END_TEST
 
@@ -511,6 +529,7 @@ static void add_failures(TCase *tcase)
 	tcase_add_test(tcase, in_the_end_the_nodes_own_error_is_told);
 	tcase_add_test(tcase, in_the_end_it_is_told_that_there_was_no_primary);
 	tcase_add_test(tcase, no_more_than_the_limit_wait);
+	tcase_add_test(tcase, what_there_is_no_room_for_does_not_overtake);
 	tcase_add_test(tcase, whoever_leaves_makes_room);
 	tcase_add_test(tcase, a_write_that_may_have_run_fails_at_once);
 	tcase_add_test(tcase, a_part_that_waits_in_vain_is_told_in_its_place);

@@ -32,7 +32,8 @@ static void set_pause(enum pause pause)
 
 static void serve(enum pool_protocol protocol, uint32_t limit, enum pause pause)
 {
-	data_path_serve(&dp, (struct data_path_setup){.protocol = protocol, .hold_requests = limit});
+	data_path_serve(&dp,
+			(struct data_path_setup){.protocol = protocol, .hold_requests = limit});
 	set_pause(pause);
 }
 
@@ -62,8 +63,8 @@ END_TEST
 
 START_TEST(all_that_goes_to_nodes_waits)
 {
-	static const char *const words[] = {"get a", "mget a b", "dbsize", "set a 1", "scan 0",
-					    "multi", "subscribe a", "eval x 0"};
+	static const char *const words[] = {"get a",  "mget a b", "dbsize",	 "set a 1",
+					    "scan 0", "multi",	  "subscribe a", "eval x 0"};
 
 	serve(PROTOCOL_REDIS, 0, PAUSE_ALL);
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -219,12 +220,9 @@ END_TEST
 static const struct {
 	const char *write, *reply;
 } mc_writes[] = {
-	{"set a 0 0 1\r\nx\r\n", "STORED\r\n"},
-	{"incr a 1\r\n", "2\r\n"},
-	{"delete a\r\n", "DELETED\r\n"},
-	{"touch a 0\r\n", "TOUCHED\r\n"},
-	{"ms a 1\r\nx\r\n", "HD\r\n"},
-	{"md a\r\n", "HD\r\n"},
+	{"set a 0 0 1\r\nx\r\n", "STORED\r\n"}, {"incr a 1\r\n", "2\r\n"},
+	{"delete a\r\n", "DELETED\r\n"},	{"touch a 0\r\n", "TOUCHED\r\n"},
+	{"ms a 1\r\nx\r\n", "HD\r\n"},		{"md a\r\n", "HD\r\n"},
 	{"mg a t T30\r\n", "EN\r\n"}, /* a read that sets an expiry time */
 };
 

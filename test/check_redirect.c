@@ -267,12 +267,14 @@ START_TEST(a_node_is_known_by_what_its_name_stands_for)
 END_TEST
 
 static const char *const garbage[] = {
-	"-MOVED\r\n",		    "-MOVED \r\n",	      "-MOVED 1\r\n",
-	"-MOVED 1 \r\n",	    "-MOVED 1 b\r\n",	      "-MOVED 1 b:\r\n",
-	"-MOVED 1 b:0\r\n",	    "-MOVED 1 b:65536\r\n",   "-MOVED 1 b:x\r\n",
-	"-MOVED 1 b:7001 also\r\n", "-MOVEDb 1 b:7001\r\n",   "-ASK 1 7001\r\n",
-	"-ASKING 1 b:7001\r\n",	    "-TRYAGAINS 1\r\n",	      "-moved 1 b:7001\r\n",
-	"-MOVED 1 b:-1\r\n",
+	"-MOVED\r\n",		"-MOVED \r\n",
+	"-MOVED 1\r\n",		"-MOVED 1 \r\n",
+	"-MOVED 1 b\r\n",	"-MOVED 1 b:\r\n",
+	"-MOVED 1 b:0\r\n",	"-MOVED 1 b:65536\r\n",
+	"-MOVED 1 b:x\r\n",	"-MOVED 1 b:7001 also\r\n",
+	"-MOVEDb 1 b:7001\r\n", "-ASK 1 7001\r\n",
+	"-ASKING 1 b:7001\r\n", "-TRYAGAINS 1\r\n",
+	"-moved 1 b:7001\r\n",	"-MOVED 1 b:-1\r\n",
 };
 
 START_TEST(what_names_no_node_is_the_clients)

@@ -50,7 +50,9 @@ char *call_failure_text(struct engine *engine, const struct call *call, enum cal
 		snprintf(rest, cap, "%s", connset_why(engine, endpoint, why));
 		break;
 	case CALL_NO_PRIMARY:
-		snprintf(rest, cap, "no primary within hold.time: %s",
+		snprintf(rest, cap, "no primary%s: %s",
+			 call->has_waited ? " within hold.time"
+					  : ", and as many requests wait as may (hold.requests)",
 			 connset_why(engine, endpoint, why));
 		break;
 	case CALL_LOST:

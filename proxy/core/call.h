@@ -23,7 +23,8 @@
  * CALL_DOWN      refused at once, because the endpoint cannot be reached
  * CALL_GARBAGE   what came back is not the protocol: it may have run
  * CALL_NO_LEASE  refused at once: as many clients as may hold connections of their own (limits.leases)
- * CALL_NO_PRIMARY  it waited for hold.time, and its shard still has no primary: it did not run
+ * CALL_NO_PRIMARY  it waited for hold.time, and its shard still has no primary, or as many waited as
+ *                may: it did not run
  */
 struct call {
 	TAILQ_ENTRY(call) fifo; /* in its upstream's queue, in sending order */

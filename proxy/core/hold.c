@@ -86,16 +86,23 @@ uint32_t hold_limit(const struct engine *engine, const struct pool *pool)
 
 static bool may_wait(const struct call *call, enum call_result result)
 {
-	const struct engine *engine = call->request->engine;
-
 	if (!call->shard->holds || call->has_waited || call->lease != NULL || call->pieces_taken ||
 	    call->endpoint->is_replica || chain_is_empty(&call->bytes))
 		return false;
 	if (result != CALL_DOWN && result != CALL_NOT_SENT && result != CALL_REPLY &&
 	    !(result == CALL_LOST && call->reads))
 		return false;
-	return request_is_wanted(call->request) &&
-	       (engine->hold == NULL || engine->hold->n < hold_limit(engine, call->endpoint->pool));
+	return request_is_wanted(call->request);
+}
+
+static bool has_room(const struct engine *engine, const struct pool *pool)
+{
+	return engine->hold == NULL || engine->hold->n < hold_limit(engine, pool);
+}
+
+bool hold_is_full(const struct call *call)
+{
+	return may_wait(call, CALL_DOWN) && !has_room(call->request->engine, call->endpoint->pool);
 }
 
 static void put(struct hold *hold, struct call *call)
@@ -117,7 +124,7 @@ static bool begin(struct call *call, enum call_result result, bool is_alone)
 	struct engine *engine = call->request->engine;
 	struct hold *hold;
 
-	if (engine->is_shut || !may_wait(call, result))
+	if (engine->is_shut || !may_wait(call, result) || !has_room(engine, call->endpoint->pool))
 		return false;
 	hold = hold_of(engine);
 	make_room(hold);

@@ -29,6 +29,9 @@ bool hold_is_refusal(struct span reply);
 /* Do calls wait that this one must not overtake? */
 bool hold_is_before(const struct call *call);
 
+/* True if the call may not wait only because as many do as may. */
+bool hold_is_full(const struct call *call);
+
 /* How many requests of a pool may wait at one worker. */
 uint32_t hold_limit(const struct engine *engine, const struct pool *pool);
 

@@ -132,7 +132,8 @@ static void go_on_later(struct upstream *up, struct call *call)
 {
 	if (up->frame.skip > 0)
 		stream_expect(up->stream, up->frame.skip);
-	if (call->on_piece != NULL && call->skipped == call->skip && call->reply.bytes >= REPLY_STREAM_MIN)
+	if (call->on_piece != NULL && call->skipped == call->skip &&
+	    call->reply.bytes >= REPLY_STREAM_MIN)
 		call->on_piece(call);
 }
 

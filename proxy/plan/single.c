@@ -79,8 +79,15 @@ void plan_send(struct call *call)
 {
 	struct request *request = call->request;
 
-	if (unlikely(hold_is_before(call)) && hold_take(call, CALL_DOWN))
-		return;
+	if (unlikely(hold_is_before(call))) {
+		if (hold_take(call, CALL_DOWN))
+			return;
+		/* Sent, it could run before what waits. */
+		if (hold_is_full(call)) {
+			call->done(call, CALL_NO_PRIMARY);
+			return;
+		}
+	}
 	connset_send(request->engine, request->client_id, call);
 }
 

@@ -84,7 +84,8 @@ START_TEST(every_cut_is_refused)
 END_TEST
 
 static const char *const unfit[] = {
-	"$5\r\nflags\r\n$12\r\ns_down,slave\r\n",   "$5\r\nflags\r\n$19\r\nslave,o_down,whatev\r\n",
+	"$5\r\nflags\r\n$12\r\ns_down,slave\r\n",
+	"$5\r\nflags\r\n$19\r\nslave,o_down,whatev\r\n",
 	"$5\r\nflags\r\n$12\r\ndisconnected\r\n",
 	"$13\r\nrole-reported\r\n$6\r\nmaster\r\n",
 };

@@ -195,7 +195,8 @@ static void give_up(struct engine *engine, struct call *call)
 	if (!is_refused)
 		chain_clear(&engine->chunks, &call->reply);
 	if (!is_refused)
-		stat_add(&engine->stats->endpoints[call->endpoint->id]->results[CALL_NO_PRIMARY], 1);
+		stat_add(&engine->stats->endpoints[call->endpoint->id]->results[CALL_NO_PRIMARY],
+			 1);
 	call->done(call, is_refused ? CALL_REPLY : CALL_NO_PRIMARY);
 }
 

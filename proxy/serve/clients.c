@@ -124,6 +124,9 @@ void client_renew(struct client *client)
 		client->session.kind.binary = engine_usual_kind(pool).binary;
 	era_put(client->era);
 	client->era = era_take(newest);
+	/* What comes next may go to another node than what it sent before: that comes first. */
+	if (client->in_flight > 0)
+		client->alone = true;
 	session_changed(&client->session);
 }
 

@@ -326,8 +326,11 @@ static bool dispatch_resp(struct client *client, const struct command_bytes *com
 {
 	const struct command *row = command->parsed->command;
 
-	if (unlikely(client->era != client->engine->era))
+	if (unlikely(client->era != client->engine->era)) {
 		client_renew(client);
+		if (client->alone && client->in_flight > 0)
+			return false;
+	}
 	if (unlikely(row == NULL) && client->pool->n_commands > 0)
 		return dispatch_module(client, command, events);
 	if (unlikely(row != NULL && (row->flags & (CMD_ALONE | CMD_BLOCKING))) &&

@@ -44,6 +44,7 @@ class Dnsmasq(servers.Server):
         self.ttl = ttl  # seconds, of records without one of their own, and of SRV
         self.hosts, self.aliases, self.services = {}, {}, {}
         self.folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
+        os.chmod(self.folder.name, 0o755)
 
     def lines(self):
         for name, (addresses, ttl) in self.hosts.items():
@@ -59,10 +60,9 @@ class Dnsmasq(servers.Server):
         path = os.path.join(self.folder.name, "dnsmasq.conf")
         with open(path, "w", encoding="ascii") as file:
             file.writelines(line + "\n" for line in self.lines())
-        user = ["--user=root"] if os.geteuid() == 0 else []
-        return [program("dnsmasq"), "--keep-in-foreground", f"--conf-file={path}", "--pid-file=",
+        return [*as_nobody(), program("dnsmasq"), "--keep-in-foreground", f"--conf-file={path}", "--pid-file=",
                 f"--port={self.port}", f"--listen-address={self.host}", "--bind-interfaces",
-                "--no-resolv", "--no-hosts", "--local=/test/", f"--local-ttl={self.ttl}", *user]
+                "--no-resolv", "--no-hosts", "--local=/test/", f"--local-ttl={self.ttl}"]
 
     def start(self):
         """dnsmasq 2.90 that is asked while it starts may deny for ever a name that it was given, one
@@ -119,6 +119,14 @@ class Dnsmasq(servers.Server):
             for kind in (self.hosts, self.aliases, self.services):
                 kind.pop(name, None)
         self.changed()
+
+
+def as_nobody():
+    """Root's dnsmasq gives up its rights by itself, and with them that it ends with the run."""
+    if os.geteuid() != 0:
+        return []
+    return [program("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups",
+            "--pdeathsig=KILL"]
 
 
 def ask_name(server, name, kind, seconds):

@@ -54,6 +54,14 @@ def program(name):
     return path
 
 
+def spawn(command):
+    """A process that does not outlive the thread that began it, in case the run itself is killed."""
+    return subprocess.Popen(
+        [program("setpriv"), "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+    )
+
+
 class Server:
     """A real server on one port, which it keeps over kill() and start().
 
@@ -76,10 +84,7 @@ class Server:
         raise NotImplementedError
 
     def start(self):
-        self.process = subprocess.Popen(
-            self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, cwd="/",
-        )
+        self.process = spawn(self.command())
         wire.wait_until(self.answers, f"{self.command()[0]} on {self.name}")
         return self
 
@@ -172,10 +177,7 @@ class Replica(Redis):
 
     def start_only(self):
         """Without waiting for anything."""
-        self.process = subprocess.Popen(
-            self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, cwd="/",
-        )
+        self.process = spawn(self.command())
         return self
 
     def follows(self):

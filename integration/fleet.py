@@ -69,7 +69,8 @@ class Dnsmasq(servers.Server):
         start in some hundreds: such a one is started again."""
         for _ in range(5):
             super().start()
-            if all(self.ask(name)[0] == "NOERROR" for name, row in self.hosts.items() if row[0]):
+            known = [name for name, row in self.hosts.items() if row[0]]
+            if all(self.ask(name)[0] == "NOERROR" for name in [*known, *self.services]):
                 return self
             self.kill()
         raise wire.WireError(f"dnsmasq denies what it was given: {list(self.lines())[:5]}")
@@ -529,7 +530,8 @@ class RedisCluster:
     # -- moving slots
 
     def reshard(self, source, target, slots):
-        """So many slots, their keys with them, by redis-cli."""
+        """So many slots, their keys with them, by redis-cli; it wants all nodes to agree before."""
+        self.wait_ok()
         self.cli("reshard", source.name, "--cluster-from", source.id, "--cluster-to", target.id,
                  "--cluster-slots", slots)
 

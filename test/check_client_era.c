@@ -40,16 +40,18 @@ static void lose_pool(void)
 	data_path_move(&dp, topology);
 }
 
-START_TEST(what_follows_goes_to_the_new_node_and_replies_keep_their_order)
+START_TEST(what_follows_waits_for_what_is_under_way_elsewhere)
 {
 	data_path_serve_redis(&dp);
 	ask("get a");
 	move_to_d();
 	ask("get a");
-	answer(data_path_server(&dp, 3), "get a", "$1\r\n2\r\n");
-	expect(dp.client, "");
+	/* It could overtake the first, where that waits: it is not even parsed yet. */
+	expect_bytes(data_path_server(&dp, 3), span_of(""));
 	answer(dp.a, "get a", "$1\r\n1\r\n");
-	expect(dp.client, "$1\r\n1\r\n$1\r\n2\r\n");
+	expect(dp.client, "$1\r\n1\r\n");
+	answer(data_path_server(&dp, 3), "get a", "$1\r\n2\r\n");
+	expect(dp.client, "$1\r\n2\r\n");
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
 	data_path_end(&dp);
@@ -178,7 +180,7 @@ Suite *client_era_suite(void)
 	Suite *suite = suite_create("client_era");
 	TCase *tcase = tcase_create("client_era");
 
-	tcase_add_test(tcase, what_follows_goes_to_the_new_node_and_replies_keep_their_order);
+	tcase_add_test(tcase, what_follows_waits_for_what_is_under_way_elsewhere);
 	tcase_add_test(tcase, parts_of_a_request_end_where_they_were_sent);
 	tcase_add_loop_test(tcase, a_transaction_ends_where_it_began, 0, 2);
 	tcase_add_test(tcase, a_client_that_leaves_amid_a_transaction_lets_go);

@@ -149,14 +149,17 @@ static void flush_offer(struct takeover *t)
 		offer->err = takeover_send(t->peer, offer->text, offer->fds, offer->n);
 	offer->total += offer->n;
 	offer->n = 0;
-	strcpy(offer->text, TAKEOVER_SOCKETS);
+	snprintf(offer->text, sizeof(offer->text), "%s", TAKEOVER_SOCKETS);
 }
 
 void takeover_offer(struct takeover *t, int fd, enum inherited_owner owner)
 {
 	struct offer *offer = &t->offer;
 
-	strcat(offer->text, owner == INHERITED_FOREIGN ? "x" : "o");
+	size_t len = strlen(offer->text);
+
+	snprintf(offer->text + len, sizeof(offer->text) - len, "%c",
+		 owner == INHERITED_FOREIGN ? 'x' : 'o');
 	offer->fds[offer->n++] = fd;
 	if (offer->n == TAKEOVER_FDS_MAX)
 		flush_offer(t);
@@ -295,7 +298,7 @@ struct takeover *takeover_open(struct loop *loop, const char *path,
 	t->events = events;
 	t->arg = arg;
 	t->peer = -1;
-	strcpy(t->path, path);
+	snprintf(t->path, sizeof(t->path), "%s", path);
 	snprintf(t->temporary, sizeof(t->temporary), "%s.%ld", path, (long)getpid());
 	unlink(t->temporary); /* of a process with our number that crashed */
 	t->listening = takeover_listen(t->temporary, error);

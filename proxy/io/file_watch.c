@@ -132,9 +132,11 @@ static void watch_chain(struct file_watch *watch, const char *path, int depth)
 		return;
 	directory_of(directory, parent);
 	watch_name(watch, parent, name_of(directory));
-	if (strlen(next) + strlen(name_of(path)) + 2 > sizeof(next))
+	size_t len = strlen(next);
+
+	if (len + strlen(name_of(path)) + 2 > sizeof(next))
 		return;
-	strcat(strcat(next, "/"), name_of(path));
+	snprintf(next + len, sizeof(next) - len, "/%s", name_of(path));
 	watch_chain(watch, next, depth + 1);
 }
 

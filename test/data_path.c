@@ -13,6 +13,8 @@
 #include "core/writes.h"
 #include "proto/mc_binary.h"
 
+static char *gutters[] = {(char *)(uintptr_t) "g:7200", (char *)(uintptr_t) "g:7201"};
+
 static struct replica_spec replicas[] = {{"r:7100", NULL}, {"r:7101", NULL}};
 
 static const struct shard_spec shards[DATA_PATH_SHARDS] = {
@@ -64,7 +66,7 @@ static void fill_settings(struct pool_settings *settings, const struct data_path
 		.leases = or_usual(setup->leases, 1000),
 		.retries = !setup->no_retries,
 		.multiget_errors = setup->fail_multiget ? MULTIGET_FAIL : MULTIGET_PARTIAL,
-		.on_down = setup->miss_when_down ? ON_DOWN_MISS : ON_DOWN_ERROR,
+		.failover = setup->failover,
 		.reads = setup->reads,
 		.replica_choice = CHOICE_TURN,
 		.max_lag_bytes = setup->max_lag_bytes,
@@ -100,6 +102,12 @@ struct topology *data_path_build(struct data_path *dp, const struct shard_spec *
 	spec.n_prefixes = setup->n_prefixes;
 	fill_settings(&spec.settings, setup);
 	memcpy(own, shards, sizeof(shards));
+	for (int i = 0; i < DATA_PATH_SHARDS; i++)
+		own[i].is_down = setup->down >> i & 1;
+	if (setup->failover.mode == FAILOVER_GUTTER)
+		spec.gutter = (struct string_list){gutters, ARRAY_LEN(gutters)};
+	if (setup->miss_when_down)
+		spec.settings.failover.on_down = ON_DOWN_MISS;
 	own[0].replicas = replicas;
 	own[0].n_replicas = setup->replicas;
 	for (size_t i = 0; given != NULL && i < n; i++)
@@ -194,6 +202,13 @@ void data_path_init(struct data_path *dp, struct data_path_setup setup)
 	dp->a = data_path_server(dp, 0);
 	dp->b = data_path_server(dp, 1);
 	dp->c = data_path_server(dp, 2);
+}
+
+void data_path_change(struct data_path *dp, struct data_path_setup setup)
+{
+	dp->setup = setup;
+	data_path_adopt(dp, data_path_build(dp, NULL, DATA_PATH_SHARDS));
+	fake_settle(dp->loop);
 }
 
 /* Bytes of the chunks that the pool itself holds open. */

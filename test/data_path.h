@@ -19,6 +19,7 @@
 #define DATA_PATH_SHARDS_MAX 5
 #define DATA_PATH_PORT	     7000 /* of the first shard */
 #define REPLICA_PORT	     7100 /* of its first replica */
+#define GUTTER_PORT	     7200 /* of the first gutter node */
 #define DATA_PATH_TOPOLOGIES 8	  /* that one test may go over to */
 #define DATA_PATH_NODES	     16
 
@@ -52,6 +53,8 @@ struct data_path_setup {
 	uint32_t hold_requests; /* 1000 */
 	bool is_cluster;	/* of Redis Cluster: each shard has the slots that slots[] says */
 	struct slot_range slots[DATA_PATH_SHARDS_MAX];
+	struct failover_settings failover; /* with the mode gutter, of g:7200 and g:7201 */
+	uint32_t down;			   /* bit i: shard i is */
 };
 
 struct data_path {
@@ -86,6 +89,9 @@ void data_path_begin(struct data_path *dp, struct data_path_setup setup);
 
 /* The same, with every connection made and its first question answered. */
 void data_path_init(struct data_path *dp, struct data_path_setup setup);
+
+/* Go on with another topology, in which the setup is this. */
+void data_path_change(struct data_path *dp, struct data_path_setup setup);
 
 /* Close everything, check that it leaves nothing in memory, and free all. */
 void data_path_fini(struct data_path *dp);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
+#include "route/endpoint.h"
 
 /* Where a field stands, and its path in out[0..TREE_PATH_MAX); NULL if there is none. */
 static struct place place_of(const struct checker *checker, const void *field, char *out,
@@ -40,6 +42,17 @@ void checker_warning(const struct checker *checker, const void *field, const cha
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	findings_warning(checker->findings, place, path, "%s", text);
+}
+
+char *checker_address(const char *text)
+{
+	char out[ADDRESS_TEXT_MAX] = "";
+	struct address address;
+	struct error error = {0};
+
+	if (address_parse(text, 0, &address, &error) == 0)
+		address_format(&address, out);
+	return alloc_string(out);
 }
 
 static int by_name(const void *a, const void *b)

@@ -22,6 +22,9 @@ void checker_error(const struct checker *checker, const void *field, const char 
 void checker_warning(const struct checker *checker, const void *field, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
+/* The canonical text, for free(), of an address that was checked when it was read. */
+char *checker_address(const char *text);
+
 /* Something that must be unique: a listening address, a shard's name. */
 struct named {
 	char *name;	   /* owned */

@@ -5,24 +5,12 @@
 #include "base/alloc.h"
 #include "control/checker.h"
 #include "control/config_discover.h"
+#include "control/config_failover.h"
 #include "control/schema.h"
 #include "control/value.h"
-#include "route/endpoint.h"
 #include "route/topology.h"
 
-/* The canonical text, for free(), of an address that was checked when it was read. */
-static char *canonical(const char *text)
-{
-	char out[ADDRESS_TEXT_MAX] = "";
-	struct address address;
-	struct error error = {0};
-
-	if (address_parse(text, 0, &address, &error) == 0)
-		address_format(&address, out);
-	return alloc_string(out);
-}
-
-/* A path as canonical() has it, for free(). */
+/* A path as checker_address() has it, for free(). */
 static char *socket_at(const char *path)
 {
 	struct text text = {0};
@@ -52,13 +40,13 @@ static void check_listens(const struct checker *checker)
 		const struct string_list *listen = &config->pools[i].listen;
 
 		for (size_t j = 0; j < listen->n; j++, n++)
-			v[n] = (struct named){canonical(listen->v[j]), listen->v[j], n + 1};
+			v[n] = (struct named){checker_address(listen->v[j]), listen->v[j], n + 1};
 	}
 	if (config->admin_listen != NULL) {
 		const void *field = &config->admin_listen;
 		size_t order = is_after_pools(checker, field) ? n + 1 : 0;
 
-		v[n++] = (struct named){canonical(config->admin_listen), field, order};
+		v[n++] = (struct named){checker_address(config->admin_listen), field, order};
 	}
 	if (config->takeover != NULL) {
 		const void *field = &config->takeover;
@@ -80,7 +68,8 @@ static bool check_shard_names(const struct checker *checker, const struct pool_s
 		if (shard->name != NULL)
 			v[n++] = (struct named){alloc_string(shard->name), &shard->name, i};
 		else if (shard->primary != NULL)
-			v[n++] = (struct named){canonical(shard->primary), &shard->primary, i};
+			v[n++] =
+				(struct named){checker_address(shard->primary), &shard->primary, i};
 	}
 	return checker_differ(checker, v, n, "give each shard a name of its own, or take one out");
 }
@@ -89,10 +78,10 @@ static bool check_shard_names(const struct checker *checker, const struct pool_s
 static void check_loop(const struct checker *checker, const struct pool_spec *pool,
 		       char *const *node, const char *what)
 {
-	char *address = *node != NULL ? canonical(*node) : NULL;
+	char *address = *node != NULL ? checker_address(*node) : NULL;
 
 	for (size_t i = 0; address != NULL && i < pool->listen.n; i++) {
-		char *listen = canonical(pool->listen.v[i]);
+		char *listen = checker_address(pool->listen.v[i]);
 
 		if (strcmp(address, listen) == 0)
 			checker_error(checker, node,
@@ -113,14 +102,14 @@ static void check_nodes(const struct checker *checker, const struct pool_spec *p
 
 	check_loop(checker, pool, &shard->primary, "shard");
 	if (shard->primary != NULL)
-		v[n++] = (struct named){canonical(shard->primary), &shard->primary, 0};
+		v[n++] = (struct named){checker_address(shard->primary), &shard->primary, 0};
 	for (size_t i = 0; i < shard->n_replicas; i++) {
 		const struct replica_spec *replica = &shard->replicas[i];
 
 		check_loop(checker, pool, &replica->address, "replica");
 		if (replica->address != NULL)
-			v[n++] = (struct named){canonical(replica->address), &replica->address,
-						i + 1};
+			v[n++] = (struct named){checker_address(replica->address),
+						&replica->address, i + 1};
 	}
 	(void)checker_differ(checker, v, n, "give each node of a shard once");
 }
@@ -327,7 +316,7 @@ static void check_cluster_config(const struct checker *checker, const struct poo
 	struct named *v = alloc_zeroed(1 + hosts->n, sizeof(v[0]));
 
 	for (size_t i = 0; i < hosts->n; i++)
-		v[i] = (struct named){canonical(hosts->v[i]), hosts->v[i], i};
+		v[i] = (struct named){checker_address(hosts->v[i]), hosts->v[i], i};
 	(void)checker_differ(checker, v, hosts->n, "give each once");
 }
 
@@ -340,8 +329,9 @@ static void check_pool(const struct checker *checker, const struct pool_spec *po
 	check_cluster_config(checker, pool);
 	config_discover_check(checker, pool);
 	check_replicas(checker, pool);
+	bool has_detour = config_failover_check(checker, pool);
 	bool all_differ = check_shard_names(checker, pool);
-	if (all_differ && is_whole(pool))
+	if (has_detour && all_differ && is_whole(pool))
 		check_ring(checker, pool);
 }
 
@@ -378,6 +368,7 @@ void config_check(const struct config *config, const struct field_map *fields, c
 	check_dns(&checker);
 	for (size_t i = 0; i < config->n_pools; i++) {
 		check_pool(&checker, &config->pools[i]);
+		endpoints += config->pools[i].gutter.n;
 		for (size_t j = 0; j < config->pools[i].n_shards; j++)
 			endpoints += 1 + config->pools[i].shards[j].n_replicas;
 	}

@@ -2,6 +2,7 @@
 #include "control/config.h"
 #include "control/schema.h"
 #include "control/takeover_wire.h"
+#include "control/word.h"
 #include "route/endpoint.h"
 
 #define KIB ((uint64_t)1 << 10)
@@ -56,88 +57,6 @@
 					"It is read with the settings."                            \
 	}
 
-/* The words of each SETTING_WORD stand in the order of its enum. */
-
-static const char *level_word(size_t i)
-{
-	static const char *const words[] = {"error", "warn", "info", "debug"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *format_word(size_t i)
-{
-	static const char *const words[] = {"text", "json"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *node_protocol_word(size_t i)
-{
-	static const char *const words[] = {"text", "binary"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *protocol_word(size_t i)
-{
-	static const char *const words[] = {"memcached", "redis"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *multiget_word(size_t i)
-{
-	static const char *const words[] = {"partial", "fail"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *down_word(size_t i)
-{
-	static const char *const words[] = {"error", "miss"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *distribution_word(size_t i)
-{
-	return i < DIST_COUNT ? dist_name((enum dist_kind)i) : NULL;
-}
-
-static const char *hash_word(size_t i)
-{
-	return i < HASH_COUNT ? hash_name((enum hash_kind)i) : NULL;
-}
-
-static const char *reads_word(size_t i)
-{
-	static const char *const words[] = {"primary", "prefer-replica", "replica"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *choice_word(size_t i)
-{
-	static const char *const words[] = {"latency", "turn"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *identity_word(size_t i)
-{
-	static const char *const words[] = {"connection", "address", "user"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
-static const char *bool_word(size_t i)
-{
-	static const char *const words[] = {"false", "true"};
-
-	return i < ARRAY_LEN(words) ? words[i] : NULL;
-}
-
 static const struct setting settings[] = {
 	{OF_FILE(workers), .path = "workers", .type = SETTING_NUMBER, .min = 1, .max = 256,
 	 .zero = "auto", .standard = "auto",
@@ -146,9 +65,9 @@ static const struct setting settings[] = {
 	 .example = "127.0.0.1:9601",
 	 .help = "Where health, metrics and status are served over HTTP. Off when absent. It asks "
 		 "for no password: keep it on an address that only operators reach."},
-	{OF_FILE(log_level), .path = "log.level", .type = SETTING_WORD, .word = level_word,
+	{OF_FILE(log_level), .path = "log.level", .type = SETTING_WORD, .word = word_level,
 	 .standard = "info", .help = "The least important lines that are logged."},
-	{OF_FILE(log_json), .path = "log.format", .type = SETTING_WORD, .word = format_word,
+	{OF_FILE(log_json), .path = "log.format", .type = SETTING_WORD, .word = word_format,
 	 .standard = "text", .help = "The form of a log line on standard error."},
 	{OF_FILE(shutdown_grace_ms), .path = "shutdown_grace", .type = SETTING_DURATION, .min = 1,
 	 .max = HOUR_MS, .standard = "10s",
@@ -182,16 +101,16 @@ static const struct setting settings[] = {
 	 .help = "The pools by their names, of letters, digits, '_', '-' and '.'. A pool is a set "
 		 "of shards and the addresses that it is served at."},
 
-	{OF_POOL(protocol), .path = "protocol", .type = SETTING_WORD, .word = protocol_word,
+	{OF_POOL(protocol), .path = "protocol", .type = SETTING_WORD, .word = word_protocol,
 	 .unset = -1, .is_required = true, .example = "memcached",
 	 .help = "What the pool's nodes speak."},
 	{OF_POOL(listen), .path = "listen", .type = SETTING_ADDRESSES, .is_required = true,
 	 .example = "127.0.0.1:6379",
 	 .help = "Where clients connect: HOST:PORT or unix:PATH, or a list of them."},
 	{OF_POOL(distribution), .path = "distribution", .type = SETTING_WORD,
-	 .word = distribution_word, .standard = "ketama",
+	 .word = word_distribution, .standard = "ketama",
 	 .help = "The dialect of the ring: which client's or proxy's placement of keys is kept."},
-	{OF_POOL(hash), .path = "hash", .type = SETTING_WORD, .word = hash_word,
+	{OF_POOL(hash), .path = "hash", .type = SETTING_WORD, .word = word_hash,
 	 .unset = HASH_DEFAULT, .example = "md5",
 	 .help = "The hash of the key. Without it the distribution's own: md5 for ketama, lastfm "
 		 "and spymemcached; one_at_a_time for libmemcached-consistent and modula; crc32a "
@@ -242,34 +161,63 @@ static const struct setting settings[] = {
 	 .help = "How often a request that surely did not run, or only reads, is tried again. A "
 		 "write that may have run is never sent twice."},
 	{OF_POOL(settings.multiget_errors), .path = "multiget_errors", .type = SETTING_WORD,
-	 .word = multiget_word, .standard = "partial",
+	 .word = word_multiget, .standard = "partial",
 	 .help = "What a dead shard means in a multi-get: an error or a miss for its keys alone "
 		 "(partial), or one error for all (fail)."},
 	{OF_POOL(settings.node_protocol), .path = "node_protocol", .type = SETTING_WORD,
-	 .word = node_protocol_word, .standard = "text", .is_memcached = true,
+	 .word = word_node_protocol, .standard = "text", .is_memcached = true,
 	 .help = "binary: the nodes answer nothing but memcached's binary protocol (memcached -S). "
 		 "Commands of text and meta clients are told in it, and those for which it has "
 		 "nothing are refused. Clients that speak binary are always spoken for in it."},
-	{OF_POOL(settings.on_down), .path = "failover.on_down", .type = SETTING_WORD,
-	 .word = down_word, .standard = "error", .is_memcached = true,
+	{OF_POOL(settings.failover.mode), .path = "failover.mode", .type = SETTING_WORD,
+	 .word = word_mode, .standard = "keep", .is_memcached = true,
+	 .help = "Where the keys of a node go that probes find down (health.fall), until they find "
+		 "it up: nowhere, so that 'on_down' says what clients are told of them (keep); to "
+		 "the spare nodes of 'gutter', for a short time (gutter); or to the pool's other "
+		 "shards, as if it were not there (eject). No other key moves, and all come back."},
+	{OF_POOL(gutter), .path = "failover.gutter", .type = SETTING_ADDRESSES,
+	 .is_memcached = true, .example = "spare-1.internal:11211",
+	 .help = "With 'mode: gutter': the spare nodes. Where one of them is down too, its part of "
+		 "the keys is as 'on_down' says."},
+	{OF_POOL(settings.failover.gutter_ttl_s), .path = "failover.gutter_ttl",
+	 .type = SETTING_SECONDS, .min = 1, .max = TTL_MAX_S, .standard = "10s",
+	 .is_memcached = true,
+	 .help = "The longest expiry time of what is stored at a spare node, and that of what is "
+		 "stored without one: nobody takes it away when the node is back."},
+	{OF_POOL(settings.failover.eject_ttl_s), .path = "failover.eject_ttl",
+	 .type = SETTING_SECONDS, .min = 1, .max = TTL_MAX_S, .zero = "off", .standard = "off",
+	 .is_memcached = true,
+	 .help = "The same with 'mode: eject', of what is stored at the other shards for one that "
+		 "is "
+		 "down. off: it stays there, and is read again the next time that the shard is "
+		 "down."},
+	{OF_POOL(settings.failover.on_down), .path = "failover.on_down", .type = SETTING_WORD,
+	 .word = word_down, .standard = "error", .is_memcached = true,
 	 .help = "What clients are told of keys whose node is down or gives no answer in time: an "
 		 "error, or, to get, gat, touch, incr and decr, that the key is not there (miss), "
 		 "whatever multiget_errors says. What stores or deletes always fails: a cache "
 		 "that seemed to take it would be stale."},
+	{OF_POOL(settings.failover.on_return), .path = "failover.on_return", .type = SETTING_WORD,
+	 .word = word_return, .standard = "keep", .is_memcached = true,
+	 .help = "What becomes of what a node still has when it comes back after it was down: it "
+		 "is "
+		 "used as it is, though it may be older than what clients have stored or deleted "
+		 "since (keep), or the node is emptied by flush_all before anybody reads it "
+		 "(flush). Each proxy flushes when it sees the node come back."},
 	{OF_POOL(cluster_config), .path = "cluster_config", .type = SETTING_HOSTS, .zero = "nodes",
 	 .standard = "nodes", .is_memcached = true,
 	 .help = "What 'config get cluster', ElastiCache's auto discovery, tells clients to "
 		 "connect "
 		 "to: "
 		 "the pool's nodes, or the proxies listed here. Sockets of unix: are left out."},
-	{OF_POOL(settings.reads), .path = "reads", .type = SETTING_WORD, .word = reads_word,
+	{OF_POOL(settings.reads), .path = "reads", .type = SETTING_WORD, .word = word_reads,
 	 .standard = "primary", .is_redis = true,
 	 .help = "Where commands that only read may go: to the shard's primary, to a replica and "
 		 "to "
 		 "the primary where none will do (prefer-replica), or to replicas alone. A replica "
 		 "may answer with what was true a moment ago."},
 	{OF_POOL(settings.replica_choice), .path = "replica_choice", .type = SETTING_WORD,
-	 .word = choice_word, .standard = "latency", .is_redis = true,
+	 .word = word_choice, .standard = "latency", .is_redis = true,
 	 .help = "Which of several replicas is read: the one that answers soonest (latency), or "
 		 "one "
 		 "after the other (turn). Those in this proxy's zone come first."},
@@ -286,7 +234,7 @@ static const struct setting settings[] = {
 	 .help = "For how long after a client wrote a key its reads of that key go to the "
 		 "primary."},
 	{OF_POOL(settings.identity), .path = "read_your_writes_by", .type = SETTING_WORD,
-	 .word = identity_word, .standard = "connection", .is_redis = true,
+	 .word = word_identity, .standard = "connection", .is_redis = true,
 	 .help = "What makes a reader the client that wrote: the same connection, the same "
 		 "address, "
 		 "or the same user."},
@@ -326,7 +274,7 @@ static const struct setting settings[] = {
 	 .max = TTL_MAX_S, .zero = "off", .standard = "off",
 	 .help = "The expiry time of what is stored without one, as 1h: by an exptime of 0, or by "
 		 "a SET of Redis that names none and no KEEPTTL."},
-	{OF_POOL(settings.coalesce), .path = "coalesce", .type = SETTING_WORD, .word = bool_word,
+	{OF_POOL(settings.coalesce), .path = "coalesce", .type = SETTING_WORD, .word = word_bool,
 	 .standard = "false",
 	 .help = "Whether clients of one worker that read the same key by the same command at the "
 		 "same time share one request to the node. Each sees every write that this process "
@@ -427,7 +375,7 @@ static const struct setting settings[] = {
 
 	{OF_PREFIX(match), .path = "match", .type = SETTING_TEXT, .min = 1, .max = TEXT_MAX,
 	 .is_required = true, .example = "\"lock:\"", .help = "How the keys begin."},
-	{OF_PREFIX(reads), .path = "reads", .type = SETTING_WORD, .word = reads_word,
+	{OF_PREFIX(reads), .path = "reads", .type = SETTING_WORD, .word = word_reads,
 	 .unset = READS_UNSET, .is_redis = true, .example = "primary",
 	 .help = "Where reads of these keys may go. Without it, as the pool's."},
 	{OF_PREFIX(refuse), .path = "refuse", .type = SETTING_TEXTS, .min = 1, .max = TEXT_MAX,
@@ -445,7 +393,7 @@ static const struct setting settings[] = {
 	 .max = TTL_MAX_S, .zero = "off", .unset = -1, .example = "1h",
 	 .help = "The expiry time of these keys where they are stored without one. Without it, as "
 		 "the pool's."},
-	{OF_PREFIX(coalesce), .path = "coalesce", .type = SETTING_WORD, .word = bool_word,
+	{OF_PREFIX(coalesce), .path = "coalesce", .type = SETTING_WORD, .word = word_bool,
 	 .unset = -1, .example = "true",
 	 .help = "Whether equal reads of one of these keys share a request. Without it, as the "
 		 "pool's."},
@@ -456,7 +404,7 @@ static const struct setting settings[] = {
 	 .help = "Where its keys are among the arguments, as in COMMAND's reply: the first, the "
 		 "last "
 		 "(-1 is the last argument), and the step between them. Without it, it has none."},
-	{OF_COMMAND(writes), .path = "write", .type = SETTING_WORD, .word = bool_word,
+	{OF_COMMAND(writes), .path = "write", .type = SETTING_WORD, .word = word_bool,
 	 .standard = "true",
 	 .help = "Whether it may change data: then it goes to the primary and is never sent "
 		 "twice."},

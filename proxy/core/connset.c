@@ -26,6 +26,7 @@ static const char *const fault_texts[] = {
 	[FAULT_STALLED] = "%s did not answer a probe in time",
 	[FAULT_UNRESOLVED] = "%s: its name is not resolved",
 	[FAULT_UNKNOWN] = "no node of it is known yet (%s)",
+	[FAULT_BARRED] = "%s is down, or not flushed yet since it was",
 };
 
 const char *connset_fault_text(int fault, const struct endpoint *endpoint,
@@ -95,8 +96,29 @@ static void adopt(struct upstream *up, const struct endpoint *endpoint)
 	up->pool = endpoint->pool;
 }
 
+/* Does nobody use it for the time being? */
+static bool is_off(const struct endpoint *endpoint)
+{
+	return endpoint->is_barred || endpoint->shard->is_away;
+}
+
+/* Whether to connect depends on something else now: do it at once, or not any longer. */
+static void follow(struct connset *set, bool connects)
+{
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct upstream *up = &set->upstreams[i];
+
+		if (up->engine != NULL && connects)
+			reconnect_hurry(up);
+		else if (up->engine != NULL)
+			reconnect_bar(up);
+	}
+}
+
 void connset_adopt(struct connset *first, const struct endpoint *endpoint)
 {
+	const struct endpoint *before = first->endpoint;
+
 	for (struct connset *set = first; set != NULL; set = set->next) {
 		struct upstream *lease;
 
@@ -105,6 +127,9 @@ void connset_adopt(struct connset *first, const struct endpoint *endpoint)
 			adopt(&set->upstreams[i], endpoint);
 		TAILQ_FOREACH (lease, &set->leases, leases)
 			adopt(lease, endpoint);
+		if (endpoint->is_barred != before->is_barred ||
+		    (is_off(before) && !is_off(endpoint)))
+			follow(set, !endpoint->is_barred);
 	}
 }
 

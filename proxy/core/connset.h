@@ -50,7 +50,8 @@ enum connset_fault {
 	FAULT_REQUEST_TIMEOUT, /* a request was not answered in time */
 	FAULT_STALLED,	       /* a probe was not answered in time */
 	FAULT_UNRESOLVED,      /* its name stands for nothing that is known */
-	FAULT_UNKNOWN	       /* no source has named the node yet */
+	FAULT_UNKNOWN,	       /* no source has named the node yet */
+	FAULT_BARRED	       /* it was down, and is to be flushed before it is used */
 };
 
 /* Make the connections of the usual kind to `endpoint` and begin to connect. */

@@ -34,11 +34,16 @@ static void note_fault(struct upstream *up, int fault)
 	atomic_store_explicit(&up->stats->last_error, fault, memory_order_relaxed);
 }
 
-/* Once it stands for something it is another endpoint, with other connections. */
-static void wait_for_name(struct upstream *up)
+/* Once its name stands for something it is another endpoint, with other connections; one that is barred
+ * is told when it no longer is. */
+static void wait_idle(struct upstream *up)
 {
+	const struct endpoint *endpoint = up->endpoint;
+
 	up->failures = 1;
-	note_fault(up, up->endpoint->is_unknown ? FAULT_UNKNOWN : FAULT_UNRESOLVED);
+	note_fault(up, endpoint->is_barred    ? FAULT_BARRED
+		       : endpoint->is_unknown ? FAULT_UNKNOWN
+					      : FAULT_UNRESOLVED);
 	reconnect_set_state(up, UPSTREAM_WAITING);
 }
 
@@ -49,8 +54,8 @@ void reconnect_begin(struct upstream *up)
 	const struct address *address = &up->endpoint->address;
 	struct engine *engine = up->engine;
 
-	if (unlikely(up->endpoint->is_unresolved)) {
-		wait_for_name(up);
+	if (unlikely(up->endpoint->is_unresolved || up->endpoint->is_barred)) {
+		wait_idle(up);
 		return;
 	}
 	reconnect_set_state(up, UPSTREAM_CONNECTING);
@@ -238,4 +243,19 @@ void reconnect_on_timer(void *arg)
 void reconnect_stalled(struct upstream *up)
 {
 	fail(up, FAULT_STALLED, CALL_LOST);
+}
+
+void reconnect_hurry(struct upstream *up)
+{
+	up->failures = 0;
+	if (up->state == UPSTREAM_WAITING)
+		reconnect_begin(up);
+}
+
+void reconnect_bar(struct upstream *up)
+{
+	timer_stop(up->timer);
+	wait_idle(up);
+	if (up->stream != NULL)
+		upstream_drop(up, CALL_LOST);
 }

@@ -19,6 +19,12 @@ void reconnect_on_timer(void *arg);
 /* A node that does not answer: close the connection, and wait before the next. */
 void reconnect_stalled(struct upstream *up);
 
+/* It may be used again: calls queue from now on, for an attempt that is made at once. */
+void reconnect_hurry(struct upstream *up);
+
+/* It is not to be used until reconnect_hurry(): close the connection. */
+void reconnect_bar(struct upstream *up);
+
 /* How long to wait after so many failed attempts in a row, jittered. */
 uint64_t reconnect_backoff_ms(struct engine *engine, uint32_t failures);
 

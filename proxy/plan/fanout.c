@@ -245,17 +245,24 @@ void fanout_start(struct request *request, const struct command_bytes *command,
 	send_parts(request);
 }
 
+/* A part with the whole command, where *end says; the place of the next one. */
+static struct call **add_copy(struct request *request, const struct shard *shard, struct call **end)
+{
+	*end = new_part(request, shard);
+	chain_share(&request->engine->chunks, &(*end)->bytes, &request->first.bytes);
+	return &(*end)->next;
+}
+
 void fanout_all_start(struct request *request)
 {
 	const struct pool *pool = request->pool;
 	struct call **end = &request->parts;
 
-	for (uint16_t i = 0; i < pool->n_shards; i++) {
-		struct call *part = *end = new_part(request, &pool->shards[i]);
-
-		chain_share(&request->engine->chunks, &part->bytes, &request->first.bytes);
-		end = &part->next;
-	}
+	for (uint16_t i = 0; i < pool->n_shards; i++)
+		end = add_copy(request, &pool->shards[i], end);
+	/* Gutter nodes have values to flush, but no statistics that anybody asks for. */
+	for (uint16_t i = 0; i < pool->n_gutters && (request->command->flags & CMD_WRITE); i++)
+		end = add_copy(request, &pool->gutters[i], end);
 	chain_clear(&request->engine->chunks, &request->first.bytes);
 	send_parts(request);
 }

@@ -87,7 +87,7 @@ bool miss_instead(struct call *call)
 	const char *reply;
 
 	/* Ids of another protocol are never looked up: there the setting is an error. */
-	if (request->pool->settings.on_down != ON_DOWN_MISS || call->pieces_taken)
+	if (request->pool->settings.failover.on_down != ON_DOWN_MISS || call->pieces_taken)
 		return false;
 	reply = miss_reply(request->command);
 	if (reply == NULL)

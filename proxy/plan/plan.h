@@ -55,7 +55,8 @@ void plan_count_hits(struct request *request, const struct call *call);
 void plan_append(struct request *request, struct chain *to, const struct command_bytes *command,
 		 struct span piece);
 
-/* Set call->endpoint to that of the shard's nodes which a request's part for it goes to. */
+/* Set call->endpoint to that of the shard's nodes which a request's part for it goes to, and count what
+ * goes to a gutter. */
 void plan_choose(struct call *call, const struct shard *shard);
 
 /* A read came back from a replica with nothing that its client should see: true if it was sent to

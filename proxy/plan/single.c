@@ -25,8 +25,13 @@ void plan_choose(struct call *call, const struct shard *shard)
 {
 	call->endpoint = shard->primary;
 	call->keeps_bytes |= shard->holds;
-	if (likely(call->request->reads == READS_PRIMARY))
+	/* One branch for both: most calls are neither. */
+	if (likely(!(call->request->reads | shard->is_gutter)))
 		return;
+	if (shard->is_gutter) {
+		stat_add(&call->request->engine->stats->counter[STAT_GUTTER_REQUESTS], 1);
+		return;
+	}
 	call->endpoint = reads_endpoint(call->request, shard);
 	call->keeps_bytes |= call->endpoint->is_replica;
 }
@@ -213,7 +218,7 @@ void single_start(struct request *request, const struct shard *shard, uint32_t n
 	call->reads = (request->command->flags & CMD_READ) && !request->writes;
 	call->shard = shard;
 	plan_choose(call, shard);
-	if (unlikely(request->pool->settings.on_down == ON_DOWN_MISS))
+	if (unlikely(request->pool->settings.failover.on_down == ON_DOWN_MISS))
 		miss_prepare(call);
 	call->lease = plan_lease(request, shard);
 	call->done = single_done;

@@ -50,6 +50,22 @@ static const struct option {
 	{"GET", false, false, 0},
 };
 
+/* The rule of a key, of which what is stored elsewhere while its own node is down lives no longer than the
+ * detour says. */
+static struct ttl_rule rule_for(const struct request *request, struct span key)
+{
+	const struct pool *pool = request->pool;
+	const struct ttl_rule *usual = pool_ttl(pool, key);
+	const struct ttl_rule there = {.max_s = pool->detour.ttl_s,
+				       .default_s = pool->detour.ttl_s};
+	struct engine *engine = request->engine;
+
+	if (likely(pool->detour.ttl_s == 0) ||
+	    !route_own(pool, key, engine->digest, &engine->rng)->is_away)
+		return *usual;
+	return ttl_strictest(usual, &there);
+}
+
 static const struct option *find_option(struct span word)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
@@ -154,10 +170,9 @@ static struct ttl_rule rule_of(const struct request *request, const struct comma
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t at = first + (order != NULL ? order[i] : i);
-		const struct ttl_rule *its =
-			pool_ttl(request->pool, parsed_arg(p, command->start, at));
+		const struct ttl_rule its = rule_for(request, parsed_arg(p, command->start, at));
 
-		rule = ttl_strictest(&rule, its);
+		rule = ttl_strictest(&rule, &its);
 	}
 	return rule;
 }
@@ -229,11 +244,10 @@ static uint32_t change_flags(struct request *request, const struct command_bytes
 	const struct parsed *p = command->parsed;
 	bool is_set = request->command->id == MC_META_SET, takes_default = is_set;
 	char decoded[MC_META_KEY_MAX];
-	const struct ttl_rule *rule =
-		pool_ttl(request->pool, mc_meta_key(p, command->start, decoded));
+	const struct ttl_rule rule = rule_for(request, mc_meta_key(p, command->start, decoded));
 	uint32_t n = 0;
 
-	if (!ttl_is_set(rule) || request->command->id == MC_META_DEBUG)
+	if (!ttl_is_set(&rule) || request->command->id == MC_META_DEBUG)
 		return 0;
 	for (uint32_t i = is_set ? 3 : 2; i < p->args->n; i++) {
 		struct arg flag = p->args->v[i];
@@ -243,11 +257,11 @@ static uint32_t change_flags(struct request *request, const struct command_bytes
 		if (word[0] == 'T' || (word[0] == 'M' && flag.len > 1 && strchr("AaPp", word[1])))
 			takes_default = false;
 		if ((word[0] == 'T' || word[0] == 'N') && n < TTL_CHANGES_MAX)
-			n += change_number(request, command, rule,
+			n += change_number(request, command, &rule,
 					   (struct arg){flag.at + 1, flag.len - 1}, &out[n]);
 	}
 	if (takes_default && n < TTL_CHANGES_MAX)
-		n += add_flag(request, command, rule, &out[n]);
+		n += add_flag(request, command, &rule, &out[n]);
 	if (n == 0 || !fits(p, out, n))
 		return 0;
 	stat_add(&request->engine->stats->counter[STAT_TTL_CHANGED], 1);
@@ -325,16 +339,16 @@ bool ttl_care_take_binary(struct request *request, const struct command_bytes *c
 {
 	struct engine *engine = request->engine;
 	struct span extras = parsed_arg(command->parsed, command->start, MCB_ARG_EXTRAS);
-	const struct ttl_rule *rule =
-		pool_ttl(request->pool, parsed_arg(command->parsed, command->start, MCB_ARG_KEY));
+	const struct ttl_rule rule =
+		rule_for(request, parsed_arg(command->parsed, command->start, MCB_ARG_KEY));
 	uint16_t id = request->command->id;
 	size_t end = id < ARRAY_LEN(mc_extras_end) ? mc_extras_end[id] : 0;
 	char head[MCB_HEADER + MCB_EXTRAS_MAX];
 
-	if (end == 0 || extras.len < end || extras.len > MCB_EXTRAS_MAX || !ttl_is_set(rule))
+	if (end == 0 || extras.len < end || extras.len > MCB_EXTRAS_MAX || !ttl_is_set(&rule))
 		return false;
 	uint32_t exptime = load_be32(extras.p + end - 4);
-	uint32_t changed = ttl_adjust_u32(rule, exptime, loop_real_ms(engine->loop), &engine->rng);
+	uint32_t changed = ttl_adjust_u32(&rule, exptime, loop_real_ms(engine->loop), &engine->rng);
 	if (changed == exptime)
 		return false;
 	memcpy(head, header, MCB_HEADER);

@@ -1,6 +1,6 @@
 /*
  * ttl_care.h - expiry times of commands are changed on their way to a node: ttl_jitter, max_ttl,
- * default_ttl.
+ * default_ttl; and those of keys that are elsewhere while their own node is down.
  *
  * memcached: set, add, replace, cas, touch, gat, gats, incr and decr of the binary protocol, T and N of
  * the meta commands. Redis: SET, SETEX, PSETEX, GETEX, EXPIRE,

@@ -44,7 +44,9 @@ struct endpoint {
 	const struct pool *pool;
 	const struct shard *shard;
 	bool is_replica;
-	bool is_near; /* a replica in the zone of the proxy */
+	bool is_near;	/* a replica in the zone of the proxy */
+	bool is_gutter; /* a spare node, of none of the pool's shards */
+	bool is_barred; /* it is not to be used, because it may have old values: see gutter.h */
 	struct address address;
 	char text[ADDRESS_TEXT_MAX]; /* address_format's */
 	/* Of a host that is a name: what it stands for, tried in this order; none: the host is
@@ -62,9 +64,11 @@ static inline const char *endpoint_host(const struct endpoint *endpoint, uint32_
 				   : endpoint->address.host;
 }
 
-/* What it is to its shard, as metrics and status say it: "primary" or "replica". */
+/* What it is, as metrics and status say it: "primary", "replica" or "gutter". */
 static inline const char *endpoint_role(const struct endpoint *endpoint)
 {
+	if (endpoint->is_gutter)
+		return "gutter";
 	return endpoint->is_replica ? "replica" : "primary";
 }
 

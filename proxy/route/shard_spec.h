@@ -27,6 +27,8 @@ struct shard_spec {
 	size_t n_replicas;
 	char *place;	 /* the address that name and label follow; NULL: the primary's */
 	bool is_unknown; /* there is no primary: the address only says who should name it */
+	bool is_down;	 /* no setting: its node is down, or not yet trusted again */
+	bool is_damped;	 /* of one that is: it came back too short a time before */
 	struct slot_range *slots; /* of Redis Cluster alone */
 	size_t n_slots;
 };

@@ -1,6 +1,6 @@
 /*
  * spec.h - pools and their shards as plain data: what configuration says and a snapshot is
- * built from. Strings are owned by the spec. Layer: route. Includes: dist, shard_spec, ttl.
+ * built from. Strings are owned by the spec. Layer: route. Includes: dist, failover, shard_spec, ttl.
  */
 #ifndef ROUTE_SPEC_H
 #define ROUTE_SPEC_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "route/dist.h"
+#include "route/failover.h"
 #include "route/shard_spec.h"
 #include "route/ttl.h"
 
@@ -19,9 +20,7 @@ enum multiget_errors { MULTIGET_PARTIAL, MULTIGET_FAIL };
 /* What an operator has wait. */
 enum pause { PAUSE_NONE, PAUSE_WRITES, PAUSE_ALL };
 
-/* What a client of a memcached node that gives no answer is told. */
 enum node_protocol { NODE_PROTOCOL_TEXT, NODE_PROTOCOL_BINARY };
-enum on_down { ON_DOWN_ERROR, ON_DOWN_MISS };
 
 /* Where a read may go. */
 enum reads { READS_PRIMARY, READS_PREFER_REPLICA, READS_REPLICA, READS_UNSET };
@@ -83,13 +82,13 @@ struct pool_settings {
 	uint32_t in_flight;   /* requests of one client waiting for their replies */
 	uint32_t connections; /* to each endpoint from each worker */
 	uint32_t retries;
-	int multiget_errors; /* enum multiget_errors */
-	int on_down;	     /* enum on_down */
-	int node_protocol;   /* enum node_protocol */
-	uint32_t leases;     /* connections to each endpoint that clients of one worker may hold for
+	int multiget_errors;		   /* enum multiget_errors */
+	struct failover_settings failover; /* of memcached alone */
+	int node_protocol;		   /* enum node_protocol */
+	uint32_t leases;    /* connections to each endpoint that clients of one worker may hold for
 			    transactions and blocking commands */
-	int reads;	     /* enum reads */
-	int replica_choice;  /* enum replica_choice */
+	int reads;	    /* enum reads */
+	int replica_choice; /* enum replica_choice */
 	uint64_t max_lag_bytes;	      /* of replication, that a replica may be behind; 0: any */
 	uint32_t read_your_writes_ms; /* 0: off */
 	int identity;		      /* enum identity */
@@ -122,6 +121,7 @@ struct pool_spec {
 	struct shard_spec *shards;
 	size_t n_shards; /* 0 where discovery finds them */
 	struct discover_spec discover;
+	struct string_list gutter;	     /* spare nodes of memcached */
 	struct string_list cluster_config;   /* HOST:PORT told to clients; none: the nodes */
 	char *zone;			     /* of this proxy, or NULL */
 	struct user_spec credentials;	     /* towards the nodes: name and password alone */

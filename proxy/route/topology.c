@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "route/gutter.h"
 #include "route/hash_tag.h"
 #include "route/policy.h"
 #include "route/shards.h"
@@ -100,7 +101,8 @@ static int fill_pool(struct pool *pool, struct topology *topology, const struct 
 	if (spec->hash_tag != NULL && spec->hash_tag[0] != '\0' && strlen(spec->hash_tag) != 2)
 		return error_set(error, "hash_tag is '%s'; expected two characters",
 				 spec->hash_tag);
-	if (shards_fill(pool, topology, spec, error) != 0)
+	if (shards_fill(pool, topology, spec, error) != 0 ||
+	    gutter_fill(pool, topology, spec, error) != 0)
 		return -1;
 	return cluster_config_fill(pool, &spec->cluster_config, topology->version, error);
 }
@@ -141,6 +143,7 @@ static void topology_free(struct topology *topology)
 			free(pool->shards[j].label);
 		}
 		free(pool->shards);
+		gutter_free(pool);
 		free_settings(pool);
 		dist_free(pool->dist);
 		free(pool->cluster.payload);
@@ -160,10 +163,12 @@ struct topology *topology_build(const struct pool_spec *specs, size_t n, uint64_
 	size_t endpoints = 0;
 
 	/* A pool of more shards than may be is refused below, before they are looked at. */
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		endpoints += specs[i].gutter.n;
 		for (size_t j = 0; specs[i].n_shards <= DIST_NODES_MAX && j < specs[i].n_shards;
 		     j++)
 			endpoints += 1 + specs[i].shards[j].n_replicas;
+	}
 	if (n > UINT16_MAX || endpoints > UINT16_MAX) {
 		(void)error_set(
 			error, "there are %zu pools with %zu endpoints in all; expected at most %d",
@@ -268,13 +273,26 @@ uint32_t route_slot(const struct pool *pool, struct span key, struct digest *dig
 	       CLUSTER_SLOTS;
 }
 
-const struct shard *route_key(const struct pool *pool, struct span key, struct digest *digest,
-			      struct rng *rng)
+static struct span ring_key(const struct pool *pool, struct span key)
 {
 	if (pool->prefix_len > 0 &&
 	    span_starts_with(key, span_make(pool->prefix_ignored, pool->prefix_len)))
 		key = span_skip(key, pool->prefix_len);
-	if (pool->hash_tag[0] != '\0')
-		key = hash_tag(key, pool->hash_tag);
-	return &pool->shards[dist_lookup(pool->dist, key, digest, rng)];
+	return pool->hash_tag[0] != '\0' ? hash_tag(key, pool->hash_tag) : key;
+}
+
+const struct shard *route_own(const struct pool *pool, struct span key, struct digest *digest,
+			      struct rng *rng)
+{
+	return &pool->shards[dist_lookup(pool->dist, ring_key(pool, key), digest, rng)];
+}
+
+const struct shard *route_key(const struct pool *pool, struct span key, struct digest *digest,
+			      struct rng *rng)
+{
+	const struct shard *own;
+
+	key = ring_key(pool, key);
+	own = &pool->shards[dist_lookup(pool->dist, key, digest, rng)];
+	return likely(!own->is_away) ? own : gutter_route(pool, key, digest, rng);
 }

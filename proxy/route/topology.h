@@ -2,7 +2,7 @@
  * topology.h - the immutable snapshot that workers route by: pools -> shards -> endpoints.
  *
  * Made by topology_build() on the control thread, shared by all workers, freed with its last
- * reference. Layer: route. Includes: cluster_config, dist, endpoint, spec.
+ * reference. Layer: route. Includes: cluster_config, dist, endpoint, shard, spec.
  */
 #ifndef ROUTE_TOPOLOGY_H
 #define ROUTE_TOPOLOGY_H
@@ -16,18 +16,8 @@
 #include "route/cluster_config.h"
 #include "route/dist.h"
 #include "route/endpoint.h"
+#include "route/shard.h"
 #include "route/spec.h"
-
-struct shard {
-	char *name;  /* what status, errors and `route` call it */
-	char *label; /* what its place on the ring is made of */
-	uint32_t weight;
-	uint16_t index; /* in its pool */
-	struct endpoint *primary;
-	struct endpoint *replicas; /* those in the proxy's zone first */
-	uint16_t n_replicas;
-	bool holds; /* it may get another primary, for which its requests wait */
-};
 
 /* Who a client may say it is, and what it may do then. */
 struct user {
@@ -62,6 +52,9 @@ struct pool {
 	size_t prefix_len;
 	struct shard *shards;
 	uint16_t n_shards;
+	struct shard *gutters; /* spare nodes; their indexes count on from the shards' */
+	uint16_t n_gutters;
+	struct detour detour;
 	char *node_user, *node_password; /* towards the nodes, or NULL */
 	struct user *users;		 /* "default" first where it has a password; none: anyone */
 	size_t n_users;
@@ -134,16 +127,20 @@ static inline bool bits_have(const uint64_t *bits, size_t words, uint32_t id)
 	return id / 64 < words && (bits[id / 64] >> id % 64 & 1) != 0;
 }
 
-/* How many places a key can be in: shards, or slots of a cluster. */
+/* How many places a key can be in: shards and gutter nodes, or slots of a cluster. */
 static inline uint32_t pool_places(const struct pool *pool)
 {
-	return pool->is_cluster ? CLUSTER_SLOTS : pool->n_shards;
+	return pool->is_cluster ? CLUSTER_SLOTS : (uint32_t)pool->n_shards + pool->n_gutters;
 }
 
 /* The slot of a whole key of a cluster's pool. */
 uint32_t route_slot(const struct pool *pool, struct span key, struct digest *digest);
 
-/* The shard that owns a whole key: prefix and hash tag are cut here. */
+/* The shard that owns a whole key, though it may be away: prefix and hash tag are cut here. */
+const struct shard *route_own(const struct pool *pool, struct span key, struct digest *digest,
+			      struct rng *rng);
+
+/* The shard, or the gutter node, that a whole key is at now. */
 const struct shard *route_key(const struct pool *pool, struct span key, struct digest *digest,
 			      struct rng *rng);
 

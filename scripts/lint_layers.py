@@ -27,7 +27,7 @@ LIBRARIES = [
     (r"openssl/", r"^base/digest\.c$", 1),
     (r"ares\.h$", r"^io/(resolver|dns_channel)\.c$", 2),
     (r"xxhash\.h$", r"^route/", 2),
-    (r"uthash\.h$", r"^(core|plan|control)/", 3),
+    (r"uthash\.h$", r"^(core|plan|control)/", 4),
     (r"yaml\.h$", r"^control/.*\.c$", 1),
     (r"microhttpd\.h$", r"^control/.*\.c$", 1),
     (r"systemd/", r"^control/systemd\.c$", 1),

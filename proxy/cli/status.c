@@ -138,6 +138,9 @@ static bool is_found_down(const struct status_endpoint *endpoint)
 /* A replica that is up and not read says why. */
 static const char *shown_state(const struct status_endpoint *endpoint)
 {
+	/* What it means for its keys says more than that it is down. */
+	if (endpoint->shard_state != NULL && strcmp(endpoint->shard_state, "used") != 0)
+		return endpoint->shard_state;
 	if (is_found_down(endpoint))
 		return "down";
 	bool is_read = endpoint->reads == NULL || strcmp(endpoint->reads, "ok") == 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "route/gutter.h"
 
 #define SAMPLE_KEYS                                                                                \
 	4096	    /* where the shares cannot be worked out: the control thread has more to do */
@@ -91,6 +92,38 @@ static void tell_replicas(struct line *line, const struct shard *was, const stru
 				    was->replicas[i].text);
 }
 
+static void tell_state(struct line *line, const struct shard *was, const struct shard *is)
+{
+	const char *now = gutter_state(is);
+
+	if (strcmp(gutter_state(was), now) == 0 || !may_name(line))
+		return;
+	if (is->is_away)
+		text_printf(next(line), "shard %s is down: its keys go to the %s", is->name,
+			    strcmp(now, "gutter") == 0 ? "gutter" : "other shards");
+	else
+		text_printf(next(line), "shard %s is %s%s", is->name, now,
+			    is->primary->is_barred ? "" : " again");
+}
+
+static bool has_gutter(const struct pool *pool, const char *address)
+{
+	for (uint16_t i = 0; i < pool->n_gutters; i++)
+		if (strcmp(pool->gutters[i].primary->text, address) == 0)
+			return true;
+	return false;
+}
+
+static void tell_gutters(struct line *line, const struct pool *was, const struct pool *is)
+{
+	for (uint16_t i = 0; i < is->n_gutters; i++)
+		if (!has_gutter(was, is->gutters[i].primary->text) && may_name(line))
+			text_printf(next(line), "gutter +%s", is->gutters[i].primary->text);
+	for (uint16_t i = 0; i < was->n_gutters; i++)
+		if (!has_gutter(is, was->gutters[i].primary->text) && may_name(line))
+			text_printf(next(line), "gutter -%s", was->gutters[i].primary->text);
+}
+
 static void tell_shards(struct line *line, const struct pool *was, const struct pool *is)
 {
 	for (uint16_t i = 0; i < is->n_shards; i++)
@@ -107,7 +140,9 @@ static void tell_shards(struct line *line, const struct pool *was, const struct 
 			continue;
 		tell_primary(line, before, &is->shards[i]);
 		tell_replicas(line, before, &is->shards[i]);
+		tell_state(line, before, &is->shards[i]);
 	}
+	tell_gutters(line, was, is);
 	end_names(line);
 }
 

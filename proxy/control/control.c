@@ -297,8 +297,9 @@ static void init(struct control *control, const struct config *config, const cha
 	control->loop = loop_new(&control->chunks);
 	control->crew = crew_new(control->loop, n, config->memory, &crew_events, control);
 	control->entrances = entrances_new(control->loop, on_accept, control);
-	control->registry = registry_new(
-		&(struct registry_setup){control->loop, control->crew, on_published, control});
+	control->registry =
+		registry_new(&(struct registry_setup){control->loop, control->crew, on_published,
+						      control, crew_stats(control->crew)[n]});
 	control->reload =
 		reload_new(&(struct reload_setup){control->loop, control->registry,
 						  control->entrances, crew_stats(control->crew)[n],

@@ -3,13 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
+#include "control/resident.h"
 #include "core/stats_sum.h"
 #include "proto/command.h"
-
-#define STATM_MAX 256 /* bytes */
 
 enum family_type { GAUGE, COUNTER, HISTOGRAM };
 
@@ -165,6 +163,8 @@ static void list_endpoints(struct page *page, const struct pool *pool)
 		for (uint16_t j = 0; j < shard->n_replicas; j++)
 			list_endpoint(page, pool, shard->name, &shard->replicas[j]);
 	}
+	for (uint16_t i = 0; i < pool->n_gutters; i++)
+		list_endpoint(page, pool, pool->gutters[i].name, pool->gutters[i].primary);
 }
 
 static void list_series(struct page *page)
@@ -243,35 +243,43 @@ static void add_plain(struct text *out, const char *name, enum family_type type,
 	text_printf(out, "slipring_%s %" PRIu64 "\n", name, value);
 }
 
-static void add_endpoint_up(struct page *page)
+/* One that is 1 or 0 of each endpoint. */
+static void add_endpoint_gauge(struct page *page, const char *name, const char *help,
+			       bool (*is)(const struct view *view, uint16_t id))
 {
-	family_head(page->out, "endpoint_up", GAUGE,
-		    "1 while any worker has a working connection to the endpoint, else 0.");
+	family_head(page->out, name, GAUGE, help);
 	for (size_t i = 0; i < page->n; i++) {
 		const struct series *series = &page->series[i];
 
 		if (series->subject.of == STATS_OF_ENDPOINT)
-			text_printf(page->out, "slipring_endpoint_up{%s} %d\n", series->labels,
-				    view_endpoint_state(page->view, series->subject.id) ==
-					    ENDPOINT_UP);
+			text_printf(page->out, "slipring_%s{%s} %d\n", name, series->labels,
+				    is(page->view, series->subject.id));
 	}
+}
+
+static bool is_up(const struct view *view, uint16_t id)
+{
+	return view_endpoint_state(view, id) == ENDPOINT_UP;
+}
+
+static bool is_healthy(const struct view *view, uint16_t id)
+{
+	const struct health_of *of = view_health(view, id);
+
+	return of != NULL && of->state == HEALTH_UP;
+}
+
+static bool is_away(const struct view *view, uint16_t id)
+{
+	return topology_endpoint(view->topology, id)->shard->is_away;
 }
 
 static void add_health(struct page *page)
 {
 	const struct health_counts *counts = health_counts(page->view->health);
 
-	family_head(page->out, "endpoint_healthy", GAUGE,
-		    "1 while probes find the endpoint up, else 0.");
-	for (size_t i = 0; i < page->n; i++) {
-		const struct series *series = &page->series[i];
-
-		if (series->subject.of != STATS_OF_ENDPOINT)
-			continue;
-		const struct health_of *of = view_health(page->view, series->subject.id);
-		text_printf(page->out, "slipring_endpoint_healthy{%s} %d\n", series->labels,
-			    of != NULL && of->state == HEALTH_UP);
-	}
+	add_endpoint_gauge(page, "endpoint_healthy", "1 while probes find the endpoint up, else 0.",
+			   is_healthy);
 	add_plain(page->out, "health_probes_total", COUNTER, "Probes of endpoints.",
 		  counts->probes);
 	add_plain(page->out, "health_probe_failures_total", COUNTER,
@@ -333,21 +341,6 @@ static void add_endpoint_results(struct page *page)
 	}
 }
 
-/* Bytes of memory the process holds: the second number of statm, in pages; 0 without /proc. */
-static uint64_t resident_bytes(void)
-{
-	FILE *file = fopen("/proc/self/statm", "re");
-	char line[STATM_MAX] = "", *rest = line;
-
-	if (file == NULL)
-		return 0;
-	size_t len = fread(line, 1, sizeof(line) - 1, file);
-	fclose(file);
-	line[len] = '\0';
-	strtoull(line, &rest, 10);
-	return strtoull(rest, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void add_process(struct page *page)
 {
 	const struct view *view = page->view;
@@ -382,7 +375,13 @@ void metrics_render(const struct view *view, struct text *out)
 	add_process(&page);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
 		add_family(&page, &families[i]);
-	add_endpoint_up(&page);
+	add_endpoint_gauge(&page, "endpoint_up",
+			   "1 while any worker has a working connection to the endpoint, else 0.",
+			   is_up);
+	add_endpoint_gauge(&page, "endpoint_away",
+			   "1 while the keys of the endpoint's shard are elsewhere, because its "
+			   "node is down, else 0.",
+			   is_away);
 	if (view->health != NULL)
 		add_health(&page);
 	if (has_replicas(&page))

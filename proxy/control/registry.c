@@ -35,6 +35,7 @@ struct registry {
 	struct names *names;
 	struct members *members;
 	struct roles *roles;
+	struct outages *outages;
 	struct pauses *pauses;
 	struct health *health;
 	struct timer *soon, *patience, *urgent;
@@ -62,6 +63,8 @@ struct registry *registry_new(const struct registry_setup *setup)
 	registry->ids = ids_new();
 	registry->members = members_new(setup->loop, on_must, registry);
 	registry->roles = roles_new();
+	registry->outages =
+		outages_new(&(struct outages_setup){setup->loop, on_sign, registry, setup->stats});
 	registry->pauses = pauses_new(setup->loop, on_must, registry);
 	registry->health = health_new(&health);
 	registry->soon = timer_new(setup->loop, on_soon, registry);
@@ -126,6 +129,8 @@ static void publish(struct registry *registry, struct topology *topology)
 	timer_stop(registry->patience);
 	crew_tell(registry->setup.crew, topology, ids_is_new, registry->ids);
 	health_watch(registry->health, topology);
+	if (outages_follow(registry->outages, topology, registry->health))
+		on_sign(registry);
 	registry->setup.on_published(registry->setup.arg, before, topology);
 	timer_start(registry->urgent, URGENT_MS);
 }
@@ -139,7 +144,9 @@ static struct topology *build(struct registry *registry, const struct config *co
 	struct specs specs;
 
 	tidy(registry);
-	specs_build(&specs, config, registry->members, registry->roles, registry->pauses);
+	specs_build(&specs, config,
+		    &(struct specs_known){registry->members, registry->roles, registry->outages,
+					  registry->pauses});
 	topology = topology_build(specs.v, specs.n, next_version(registry), error);
 	specs_free(&specs);
 	if (topology == NULL)
@@ -240,7 +247,9 @@ static bool has_changed(struct registry *registry, const struct topology *next)
 		return true;
 	for (uint16_t i = 0; i < now->n_endpoints; i++)
 		if (now->endpoints[i].id != next->endpoints[i].id ||
-		    now->endpoints[i].is_replica != next->endpoints[i].is_replica)
+		    now->endpoints[i].is_replica != next->endpoints[i].is_replica ||
+		    now->endpoints[i].is_barred != next->endpoints[i].is_barred ||
+		    now->endpoints[i].shard->is_away != next->endpoints[i].shard->is_away)
 			return true;
 	return false;
 }
@@ -251,6 +260,8 @@ static void on_soon(void *arg)
 	struct topology *next;
 
 	registry->is_due = false;
+	if (newest(registry) != NULL)
+		(void)outages_follow(registry->outages, newest(registry), registry->health);
 	next = build_again(registry);
 	if (next == NULL)
 		return;
@@ -358,6 +369,7 @@ bool registry_refresh(struct registry *registry, const char *name)
 void registry_stop(struct registry *registry)
 {
 	members_free(registry->members);
+	outages_free(registry->outages);
 	health_free(registry->health);
 	pauses_free(registry->pauses);
 	timer_free(registry->soon);

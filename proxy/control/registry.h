@@ -27,6 +27,7 @@ struct registry_setup {
 	/* The workers have been told of `now`; `before` is NULL at the first. */
 	void (*on_published)(void *arg, const struct topology *before, const struct topology *now);
 	void *arg;
+	struct stats *stats; /* the control thread's own; NULL: nothing is counted */
 };
 
 NODISCARD struct registry *registry_new(const struct registry_setup *setup);

@@ -112,14 +112,29 @@ static void apply_roles(struct pool_spec *pool, const struct roles *roles)
 	}
 }
 
-void specs_build(struct specs *specs, const struct config *config, const struct members *members,
-		 const struct roles *roles, const struct pauses *pauses)
+static void apply_outages(struct pool_spec *pool, const struct outages *outages)
+{
+	char address[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; i < pool->n_shards; i++) {
+		struct shard_spec *shard = &pool->shards[i];
+
+		canonical(pool, shard->primary, address);
+		enum outage outage =
+			outages_of(outages, pool->name, shard->name != NULL ? shard->name : address,
+				   address);
+		shard->is_down = outage != OUTAGE_NONE;
+		shard->is_damped = outage == OUTAGE_DAMPED;
+	}
+}
+
+void specs_build(struct specs *specs, const struct config *config, const struct specs_known *known)
 {
 	specs->n = config->n_pools;
 	specs->v = alloc_zeroed(config->n_pools, sizeof(*specs->v));
 	for (size_t i = 0; i < config->n_pools; i++) {
 		struct pool_spec *pool = &specs->v[i];
-		const struct found *found = members_found(members, config->pools[i].name);
+		const struct found *found = members_found(known->members, config->pools[i].name);
 
 		*pool = config->pools[i];
 		if (pool->n_shards > 0)
@@ -128,8 +143,9 @@ void specs_build(struct specs *specs, const struct config *config, const struct 
 			fill_found(pool, found);
 		else
 			fill_unknown(pool);
-		apply_roles(pool, roles);
-		pool->pause = pauses_of(pauses, pool->name);
+		apply_roles(pool, known->roles);
+		apply_outages(pool, known->outages);
+		pool->pause = pauses_of(known->pauses, pool->name);
 	}
 }
 

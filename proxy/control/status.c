@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "core/stats_sum.h"
 #include "proto/command.h"
+#include "route/gutter.h"
 
 #define P99	  0.99
 #define US_PER_MS 1000.0
@@ -104,12 +105,26 @@ static json_t *shards_array(const struct view *view, const struct pool *pool)
 		for (uint16_t j = 0; j < shard->n_replicas; j++)
 			json_array_append_new(replicas, replica_object(view, &shard->replicas[j]));
 		json_array_append_new(shards,
-				      json_pack("{so sI so so}", "name", string_of(shard->name),
-						"weight", (json_int_t)shard->weight, "endpoint",
+				      json_pack("{so sI ss so so}", "name", string_of(shard->name),
+						"weight", (json_int_t)shard->weight, "state",
+						gutter_state(shard), "endpoint",
 						endpoint_object(view, shard->primary), "replicas",
 						replicas));
 	}
 	return shards;
+}
+
+/* Spare nodes. */
+static json_t *gutter_array(const struct view *view, const struct pool *pool)
+{
+	json_t *gutters = json_array();
+
+	for (uint16_t i = 0; i < pool->n_gutters; i++)
+		json_array_append_new(gutters,
+				      json_pack("{ss so}", "name", pool->gutters[i].name,
+						"endpoint",
+						endpoint_object(view, pool->gutters[i].primary)));
+	return gutters;
 }
 
 /* Those that were used so far. */
@@ -141,14 +156,14 @@ static json_t *pool_object(const struct view *view, const struct pool *pool)
 {
 	const struct stats_subject subject = {STATS_OF_POOL, pool->index, 0};
 
-	return json_pack("{so ss sb ss so ss ss so so}", "name", string_of(pool->name), "protocol",
-			 protocol_names[pool->protocol], "ready", view_pool_is_ready(view, pool),
-			 "paused", pause_names[pool->pause], "clients",
-			 sum_of(view, subject, offsetof(struct pool_stats, clients)),
+	return json_pack("{so ss sb ss so ss ss so so so}", "name", string_of(pool->name),
+			 "protocol", protocol_names[pool->protocol], "ready",
+			 view_pool_is_ready(view, pool), "paused", pause_names[pool->pause],
+			 "clients", sum_of(view, subject, offsetof(struct pool_stats, clients)),
 			 "distribution",
 			 pool->is_cluster ? "cluster" : dist_name(pool->distribution), "hash",
-			 hash_name(pool->hash), "shards", shards_array(view, pool), "commands",
-			 commands_array(view, pool));
+			 hash_name(pool->hash), "shards", shards_array(view, pool), "gutter",
+			 gutter_array(view, pool), "commands", commands_array(view, pool));
 }
 
 /* A line each. */
@@ -217,11 +232,11 @@ void status_render(const struct view *view, struct text *out)
 static int read_endpoint(json_t *json, const char *shard, struct status_endpoint *out,
 			 json_error_t *error)
 {
+	memset(out, 0, sizeof(*out));
+
 	json_t *last_error, *health_error = NULL;
 	json_int_t requests, errors, in_flight;
 
-	/* Left alone where they are not there. */
-	out->reads = out->health = NULL;
 	if (json_unpack_ex(json, error, 0, "{ss ss ss s?s s?s s?o so sI sI sI sF}", "address",
 			   &out->address, "role", &out->role, "state", &out->state, "reads",
 			   &out->reads, "health", &out->health, "health_error", &health_error,
@@ -240,11 +255,12 @@ static int read_endpoint(json_t *json, const char *shard, struct status_endpoint
 /* A shard's endpoints behind those of the pool that there are so far. */
 static int read_shard(json_t *json, struct status_pool *out, json_error_t *error)
 {
-	const char *name;
-	json_t *primary, *replicas;
+	const char *name, *state = NULL;
+	json_t *primary, *replicas = NULL;
 
-	if (json_unpack_ex(json, error, 0, "{ss so so}", "name", &name, "endpoint", &primary,
-			   "replicas", &replicas) != 0)
+	/* A gutter node has no replicas, nor a state beside its endpoint's. */
+	if (json_unpack_ex(json, error, 0, "{ss s?s so s?o}", "name", &name, "state", &state,
+			   "endpoint", &primary, "replicas", &replicas) != 0)
 		return -1;
 	size_t n = 1 + json_array_size(replicas);
 	out->endpoints =
@@ -255,23 +271,28 @@ static int read_shard(json_t *json, struct status_pool *out, json_error_t *error
 		if (read_endpoint(endpoint, name, &out->endpoints[out->n_endpoints++], error) != 0)
 			return -1;
 	}
+	out->endpoints[out->n_endpoints - n].shard_state = state;
 	return 0;
 }
 
 static int read_pool(json_t *json, struct status_pool *out, json_error_t *error)
 {
-	json_t *shards;
+	json_t *shards, *gutters = NULL;
 	json_int_t clients;
 	int ready;
 
-	if (json_unpack_ex(json, error, 0, "{ss ss sb sI ss ss so}", "name", &out->name, "protocol",
-			   &out->protocol, "ready", &ready, "clients", &clients, "distribution",
-			   &out->distribution, "hash", &out->hash, "shards", &shards) != 0)
+	if (json_unpack_ex(json, error, 0, "{ss ss sb sI ss ss so s?o}", "name", &out->name,
+			   "protocol", &out->protocol, "ready", &ready, "clients", &clients,
+			   "distribution", &out->distribution, "hash", &out->hash, "shards",
+			   &shards, "gutter", &gutters) != 0)
 		return -1;
 	out->ready = ready;
 	out->clients = (uint64_t)clients;
 	for (size_t i = 0; i < json_array_size(shards); i++)
 		if (read_shard(json_array_get(shards, i), out, error) != 0)
+			return -1;
+	for (size_t i = 0; i < json_array_size(gutters); i++)
+		if (read_shard(json_array_get(gutters, i), out, error) != 0)
 			return -1;
 	return 0;
 }

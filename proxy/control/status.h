@@ -23,7 +23,8 @@ void status_result(const struct text *errors, struct text *out);
 
 /* What a reader needs of such an object; all strings are the status's own. */
 struct status_endpoint {
-	const char *shard, *role; /* "primary" or "replica" */
+	const char *shard, *role; /* "primary", "replica" or "gutter" */
+	const char *shard_state;  /* of a shard's primary: gutter_state()'s; else NULL */
 	const char *address, *state;
 	const char *reads;	/* of a replica: "ok", or why it is not read; else NULL */
 	const char *last_error; /* NULL: none so far */
@@ -38,7 +39,7 @@ struct status_pool {
 	const char *name, *protocol, *distribution, *hash;
 	bool ready;
 	uint64_t clients;
-	struct status_endpoint *endpoints; /* by shard, its primary first */
+	struct status_endpoint *endpoints; /* by shard, its primary first; then gutter nodes */
 	size_t n_endpoints;
 };
 

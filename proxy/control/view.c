@@ -40,10 +40,24 @@ const struct health_of *view_health(const struct view *view, uint16_t endpoint_i
 	return view->health != NULL ? health_get(view->health, endpoint_id) : NULL;
 }
 
+/* Spare nodes serve only while they stand in for somebody. */
+static bool is_stood_in_for(const struct view *view, const struct pool *pool)
+{
+	bool is_up = false, is_away = false;
+
+	for (uint16_t i = 0; i < pool->n_gutters; i++)
+		is_up |= view_endpoint_state(view, pool->gutters[i].primary->id) == ENDPOINT_UP;
+	for (uint16_t i = 0; i < pool->n_shards; i++)
+		is_away |= pool->shards[i].is_away;
+	return is_up && is_away;
+}
+
 bool view_pool_is_ready(const struct view *view, const struct pool *pool)
 {
 	if (view->draining)
 		return false;
+	if (is_stood_in_for(view, pool))
+		return true;
 	for (uint16_t i = 0; i < pool->n_shards; i++)
 		if (view_endpoint_state(view, pool->shards[i].primary->id) == ENDPOINT_UP)
 			return true;

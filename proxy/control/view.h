@@ -29,8 +29,8 @@ struct view {
 };
 
 /*
- * Can every pool serve? A pool can while at least one of its shards' endpoints is up on at least
- * one worker, and it does not drain. The reasons why not are appended to `why`, a line each,
+ * Can every pool serve? A pool can while at least one of its shards' endpoints, or a gutter node that
+ * stands in for one, is up on at least one worker, and it does not drain. The reasons why not are appended to `why`, a line each,
  * unless it is NULL.
  */
 bool view_is_ready(const struct view *view, struct text *why);

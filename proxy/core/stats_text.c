@@ -122,5 +122,7 @@ void stats_text(struct stats *const *all, uint16_t n_workers, const struct pool 
 	add_commands(&page);
 	for (uint16_t i = 0; i < pool->n_shards; i++)
 		add_shard(&page, &pool->shards[i]);
+	for (uint16_t i = 0; i < pool->n_gutters; i++)
+		add_shard(&page, &pool->gutters[i]);
 	add_workers(&page);
 }

@@ -130,7 +130,8 @@ static void make(const char *file)
 {
 	loop = script_begin();
 	crew = crew_new(loop, 1, 64 << 20, &crew_events, NULL);
-	registry = registry_new(&(struct registry_setup){loop, crew, on_published, NULL});
+	registry = registry_new(
+		&(struct registry_setup){.loop = loop, .crew = crew, .on_published = on_published});
 	entrances = entrances_new(loop, on_accept, NULL);
 	reload = reload_new(&(struct reload_setup){loop, registry, entrances,
 						   crew_stats(crew)[crew_size(crew)], on_config,

@@ -232,7 +232,10 @@ static void on_health(void *arg, const struct endpoint *endpoint)
 	struct registry *registry = arg;
 
 	(void)endpoint;
-	/* What a node says makes no other topology, unless a role follows from it. */
+	/* What a node says makes no other topology, unless a role or an outage follows from it. */
+	if (newest(registry) != NULL &&
+	    outages_follow(registry->outages, newest(registry), registry->health))
+		on_sign(registry);
 	if (newest(registry) != NULL && !registry->must_publish &&
 	    roles_judge(registry->roles, newest(registry), registry->health))
 		on_must(registry);

@@ -390,7 +390,7 @@ def test_what_operators_see(make):
         some.fail()
         for key in keys["b"]:
             assert conn.set(key, b"new") == b"STORED\r\n"
-        table = some.proxy.run("status", "--admin", some.proxy.admin).stdout.decode()
+        table = some.proxy.run("status", "--admin", some.proxy.admin).stdout
         assert all(len(line) <= 80 for line in table.splitlines()), table
         assert re.search(r"^  b +\S+ +primary +gutter ", table, re.M), table
         assert re.search(r"^  gutter-2 +\S+ +gutter +up ", table, re.M), table

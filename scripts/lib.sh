@@ -34,5 +34,6 @@ build_preset() {
 pytest_run() {
 	scripts/install-npm || true
 	scripts/fetch-suites || true
-	/usr/bin/python3 -m pytest -q integration "$@"
+	# shellcheck disable=SC2086 # a list of paths
+	/usr/bin/python3 -m pytest -q ${PYTEST_PATHS:-integration} "$@"
 }

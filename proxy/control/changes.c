@@ -184,7 +184,7 @@ static void tell_moved(struct line *line, const struct pool *was, const struct p
 
 static void tell_settings(struct line *line, const struct pool *was, const struct pool *is)
 {
-	/* Both were copied from structs that began as zeroes. NOLINTNEXTLINE(cert-*) */
+	/* Both were copied from structs that began as zeroes. NOLINTNEXTLINE(bugprone-*,cert-*) */
 	if (memcmp(&was->settings, &is->settings, sizeof(is->settings)) != 0)
 		text_puts(next(line), "settings change");
 }

@@ -13,8 +13,8 @@ import slipring
 import wire
 from wire import wait_until
 
-QUICK = {"connect": "200ms", "request": "500ms"}
-HEALTH = {"every": "100ms", "timeout": "300ms", "fall": 2, "rise": 2}
+QUICK = {"connect": "500ms", "request": "1s"}
+HEALTH = {"every": "100ms", "timeout": "500ms", "fall": 2, "rise": 2}
 RATE = 1500
 STRICT = {"keep": {}, "gutter": {"on_return": "flush", "gutter_ttl": "1s"},
           "eject": {"on_return": "flush", "eject_ttl": "1s"}}

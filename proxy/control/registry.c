@@ -232,11 +232,12 @@ static void on_health(void *arg, const struct endpoint *endpoint)
 	struct registry *registry = arg;
 
 	(void)endpoint;
+	if (newest(registry) == NULL)
+		return;
 	/* What a node says makes no other topology, unless a role or an outage follows from it. */
-	if (newest(registry) != NULL &&
-	    outages_follow(registry->outages, newest(registry), registry->health))
+	if (outages_follow(registry->outages, newest(registry), registry->health))
 		on_sign(registry);
-	if (newest(registry) != NULL && !registry->must_publish &&
+	if (!registry->must_publish &&
 	    roles_judge(registry->roles, newest(registry), registry->health))
 		on_must(registry);
 }
@@ -263,8 +264,6 @@ static void on_soon(void *arg)
 	struct topology *next;
 
 	registry->is_due = false;
-	if (newest(registry) != NULL)
-		(void)outages_follow(registry->outages, newest(registry), registry->health);
 	next = build_again(registry);
 	if (next == NULL)
 		return;

@@ -20,6 +20,7 @@ static struct fake_fleet fleet;
 static struct config *config;
 static struct members *members;
 static struct roles *roles;
+static struct outages *outages;
 static struct pauses *pauses;
 static struct specs specs;
 
@@ -40,6 +41,7 @@ static void begin(const char *yaml)
 	config = made_config(yaml);
 	members = members_new(fleet.loop, on_event, NULL);
 	roles = roles_new();
+	outages = outages_new(&(struct outages_setup){fleet.loop, on_event, NULL, NULL});
 	pauses = pauses_new(fleet.loop, on_event, NULL);
 }
 
@@ -47,6 +49,7 @@ static void end(void)
 {
 	specs_free(&specs);
 	pauses_free(pauses);
+	outages_free(outages);
 	roles_free(roles);
 	members_free(members);
 	config_free(config);
@@ -55,7 +58,9 @@ static void end(void)
 
 static const struct pool_spec *build(void)
 {
-	specs_build(&specs, config, members, roles, pauses);
+	const struct specs_known known = {members, roles, outages, pauses};
+
+	specs_build(&specs, config, &known);
 	ck_assert_uint_eq(specs.n, config->n_pools);
 	return specs.v;
 }

@@ -20,7 +20,7 @@ static struct takeover *takeover;
 static struct inherited *sockets;
 static struct error error;
 static char path[64], temporary[80];
-static int peer;			       /* of the test's, or -1 */
+static _Atomic int peer;		       /* of the test's, or -1 */
 static struct takeover_message got[WORDS_MAX]; /* what came there */
 static size_t n_got, n_offered;
 static int offered[SOCKETS_MAX];

@@ -165,8 +165,8 @@ BROKEN = [
     ),
     (
         "a key of a later version",
-        GOOD + "    failover: {mode: gutter}\n",
-        ["6:16: pools.p.failover.mode: unknown key; expected one of on_down"],
+        GOOD + "    reshard: {rate: 1}\n",
+        ["6:5: pools.p.reshard: unknown key"],
     ),
     (
         "a misspelt word",

@@ -117,8 +117,9 @@ uint32_t handshake_write(struct engine *engine, const struct pool *pool, struct 
 		write_words(&engine->chunks, bytes, (const char *[]){"SELECT", db, NULL});
 		replies++;
 	}
-	/* A replica of a cluster is read only on connections that say so; to a primary it means nothing. */
-	if (pool->is_cluster) {
+	/* A replica of a cluster is read only on connections that say so. On others a primary that was demoted
+	 * sends reads on, as it does the writes before them. */
+	if (pool->is_cluster && pool->reads_replicas) {
 		write_words(&engine->chunks, bytes, (const char *[]){"READONLY", NULL});
 		replies++;
 	}

@@ -302,7 +302,7 @@ void data_path_connect(struct data_path *dp, uint16_t shard)
 		connect_binary(server);
 		return;
 	}
-	if (dp->pool->is_cluster) {
+	if (dp->pool->is_cluster && dp->pool->reads_replicas) {
 		expect_first(server, "*1\r\n$8\r\nREADONLY\r\n");
 		fake_send(server, span_of("+OK\r\n"));
 	}

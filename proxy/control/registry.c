@@ -265,8 +265,11 @@ static void on_soon(void *arg)
 
 	registry->is_due = false;
 	next = build_again(registry);
-	if (next == NULL)
+	if (next == NULL) {
+		/* What one pool's source found must not keep roles of the others from being judged. */
+		registry->must_publish = false;
 		return;
+	}
 	if (registry->waits_names && names_are_pending(registry->names, next)) {
 		ids_drop(registry->ids, next);
 		topology_unref(next);

@@ -61,20 +61,26 @@ def pytest_runtest_teardown(item):
 # fails is run once more, alone in what it reports, and named at the end: it is to be mended. A proxy that
 # crashed or that a sanitizer stopped is never given a second run.
 BROKEN = re.compile(r"Sanitizer|runtime error|Assertion `|ended with|still there after TERM")
-_again = []
+TWICE = "run twice"
 
 
 def is_broken(reports):
     return any(report.failed and BROKEN.search(str(report.longrepr)) for report in reports)
 
 
+def reason_of(report):
+    lines = [line for line in str(report.longrepr).splitlines() if line.startswith("E ")]
+    return lines[0] if lines else ""
+
+
 def pytest_runtest_protocol(item, nextitem):
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    if any(report.failed for report in reports) and not is_broken(reports):
-        _again.append((item.nodeid, next(report for report in reports if report.failed)))
+    failed = [report for report in reports if report.failed]
+    if failed and not is_broken(reports):
         item._initrequest()  # pylint: disable=protected-access
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        reports[-1].user_properties.append((TWICE, reason_of(failed[0])))
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -82,9 +88,12 @@ def pytest_runtest_protocol(item, nextitem):
 
 
 def pytest_terminal_summary(terminalreporter):
-    for nodeid, report in _again:
-        lines = [line for line in str(report.longrepr).splitlines() if line.startswith("E ")]
-        terminalreporter.write_line(f"run twice: {nodeid}: {lines[0] if lines else ''}")
+    """Names those that ran twice, in whichever process they did."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, reason in getattr(report, "user_properties", ()):
+                if name == TWICE and report.when == "teardown":
+                    terminalreporter.write_line(f"{TWICE}: {report.nodeid}: {reason}")
 
 
 def pytest_report_header():

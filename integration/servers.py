@@ -25,11 +25,18 @@ LOOPBACK = "127.0.0.1"
 _given = set()
 
 
+def ports_to_give():
+    """Those below the range that outgoing connections take theirs from; where tests run side by side, each
+    run's own share of them, so that none takes the port of a server that another has just killed."""
+    run = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    runs = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return range(15000 + run, 32000, runs)
+
+
 def free_port(hosts=(LOOPBACK,)):
-    """A port that none of the hosts listens on, below the range that outgoing connections take
-    theirs from."""
+    """A port that none of the hosts listens on."""
     while True:
-        port = random.SystemRandom().randrange(15000, 32000)
+        port = random.SystemRandom().choice(ports_to_give())
         if port in _given or not all(is_free(host, port) for host in hosts):
             continue
         _given.add(port)

@@ -61,8 +61,10 @@ def front(make_proxy, own_servers, tmp_path):
     if DIRECT:
         return (*own_servers(RedisOnSocket, 1, path=path)[0].address, path)
     listen = [f"{servers.LOOPBACK}:{servers.free_port()}", f"unix:{path}"]
+    # Some of their commands take a server seconds: SETBIT at the last bit that there can be.
     proxy = make_proxy(slipring.pool("redis", own_servers(servers.Redis, 3), hash_tag="{}",
-                                     listen=listen))
+                                     listen=listen, timeouts={"request": "30s"},
+                                     health={"every": "30s", "timeout": "30s"}))
     return (*proxy.address(), path)
 
 

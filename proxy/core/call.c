@@ -28,6 +28,14 @@ void call_point(struct call *call, const struct shard *shard, const struct endpo
 		era_put(before);
 }
 
+void call_send(struct call *call)
+{
+	if (unlikely(call->send != NULL))
+		call->send(call);
+	else
+		connset_send(call->request->engine, call->request->client_id, call);
+}
+
 void call_fini(struct engine *engine, struct call *call)
 {
 	chain_clear(&engine->chunks, &call->bytes);

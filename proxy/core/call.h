@@ -35,6 +35,7 @@ struct call {
 	struct upstream *lease;		 /* the connection of its client's own, or NULL */
 	void (*done)(struct call *call, enum call_result result);
 	void (*on_piece)(struct call *call); /* `reply` is long, and not whole yet; or NULL */
+	void (*send)(struct call *call);     /* to its endpoint; NULL: over a shared connection */
 	struct chain bytes;		     /* as sent; kept while it may be sent again */
 	struct chain reply;
 	uint64_t begin, end; /* its place in the bytes of its connection */
@@ -46,7 +47,7 @@ struct call {
 	uint32_t values;   /* memcached: VALUE blocks in the reply */
 	uint32_t skip;	   /* replies that come before its own and are dropped */
 	uint32_t skipped;  /* of them, since it was last sent */
-	uint8_t attempts;  /* times it was given to a connection */
+	uint16_t attempts; /* times it was given to a connection */
 	bool reads;	   /* the row's CMD_READ: it may be sent again */
 	bool is_error;	   /* the reply is the node's error */
 	bool waits;	   /* it may wait at the server: no time limit is the proxy's */
@@ -67,6 +68,9 @@ void call_init(struct call *call, struct request *request, bool reads);
 
 /* It goes to this node of a shard of the newest topology from now on. */
 void call_point(struct call *call, const struct shard *shard, const struct endpoint *endpoint);
+
+/* Give it to its endpoint, as call->send has it. call->done may come before this returns. */
+void call_send(struct call *call);
 
 /* Drop the bytes it holds. */
 void call_fini(struct engine *engine, struct call *call);

@@ -52,7 +52,10 @@ static void make_room(struct hold *hold)
 
 bool hold_is_refusal(struct span reply)
 {
-	static const char *const refusals[] = {"-READONLY", "-LOADING", "-MASTERDOWN"};
+	static const char *const refusals[] = {
+		"-READONLY", "-LOADING", "-MASTERDOWN",
+		"-UNBLOCKED force unblock", /* of a blocking command, as its primary is made a replica */
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
 		if (span_starts_with(reply, span_of(refusals[i])))
@@ -209,7 +212,7 @@ static void send(struct engine *engine, struct call *call, const struct shard *s
 	}
 	call_point(call, shard, shard->primary);
 	chain_clear(&engine->chunks, &call->reply);
-	connset_send(engine, call->request->client_id, call);
+	call_send(call);
 }
 
 /* Each that waits is looked at once, in order; those put back stand before those that come back. */

@@ -38,7 +38,7 @@ struct session {
 	uint64_t identity;	/* whose writes its reads must see: see pool_settings.identity */
 	struct written written; /* by what was queued since MULTI */
 	struct transaction *transaction;
-	struct upstream *waits_on; /* a blocking command's connection */
+	struct call *pinned; /* a blocking command, or SELECT, under way; or NULL */
 	struct subscriber *subscriber;
 	/* Send bytes that answer no request: a message to a subscriber. They are used up. */
 	void (*push)(struct session *session, struct chain *bytes);

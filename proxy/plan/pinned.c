@@ -1,64 +1,72 @@
 #include "plan/pinned.h"
 
-/* The call's connection, unless it is lost, is the session's no longer. */
-static struct upstream *let_go(struct session *session, enum call_result result)
+/* The call's connection, which is its client's no longer; NULL if it is lost. */
+static struct upstream *let_go(struct call *call, enum call_result result)
 {
-	struct upstream *up = session->waits_on;
+	struct upstream *up = call->lease;
 
-	session->waits_on = NULL;
-	session->is_held = false;
+	call->lease = NULL;
 	return result == CALL_REPLY ? up : NULL;
 }
 
-static void answer(struct request *request, struct call *call, enum call_result result)
+static void answer(struct call *call, enum call_result result)
 {
-	struct engine *engine = request->engine;
-	char text[CALL_TEXT_MAX];
+	struct session *session = call->request->session;
 
-	if (result != CALL_REPLY) {
-		call_fini(engine, call);
-		request_fail(request, call_failure_text(engine, call, result, text));
-		return;
+	if (session != NULL) {
+		session->pinned = NULL;
+		session->is_held = false;
 	}
-	chain_move(&engine->chunks, &request->reply, &call->reply);
-	call_fini(engine, call);
-	request->is_error = call->is_error;
-	request_finish(request);
+	plan_answer(call, result);
+}
+
+/* What a node refuses, or never got, has not run: it goes to the next that will take it. */
+static bool goes_on(struct call *call, enum call_result result)
+{
+	if (call->request->session == NULL)
+		return false;
+	return result == CALL_REPLY ? call->is_error && plan_refused(call)
+				    : plan_retry(call, result);
 }
 
 static void blocking_done(struct call *call, enum call_result result)
 {
+	struct upstream *up = let_go(call, result);
+
+	if (up != NULL)
+		lease_return(up);
+	if (!goes_on(call, result))
+		answer(call, result);
+}
+
+/* To its endpoint, over a connection that it has for itself. */
+static void send(struct call *call)
+{
 	struct request *request = call->request;
+	enum call_result why;
 
-	if (request->session != NULL) {
-		struct upstream *up = let_go(request->session, result);
-
-		if (up != NULL)
-			lease_return(up);
-	}
-	answer(request, call, result);
+	call->lease = lease_take(request->engine, call->endpoint, request->kind, NULL, &why);
+	if (call->lease != NULL)
+		connset_send(request->engine, request->client_id, call);
+	else
+		call->done(call, why);
 }
 
 static void start(struct request *request, const struct command_bytes *command,
 		  const struct shard *shard, void (*done)(struct call *, enum call_result))
 {
-	struct session *session = request->session;
 	struct call *call = &request->first;
-	enum call_result why;
 
 	call->request = request;
 	call->shard = shard;
 	call->endpoint = shard->primary;
+	call->keeps_bytes = shard->holds;
+	call->send = send;
 	call->done = done;
 	plan_take_bytes(request, command);
-	call->lease = lease_take(request->engine, shard->primary, request->kind, NULL, &why);
-	if (call->lease == NULL) {
-		answer(request, call, why);
-		return;
-	}
-	session->waits_on = call->lease;
-	session->is_held = true;
-	connset_send(request->engine, request->client_id, call);
+	request->session->pinned = call;
+	request->session->is_held = true;
+	plan_send(call);
 }
 
 void blocking_start(struct request *request, const struct command_bytes *command,
@@ -71,18 +79,14 @@ void blocking_start(struct request *request, const struct command_bytes *command
 /* The connection has another database now: it is of no use to others. */
 static void select_done(struct call *call, enum call_result result)
 {
-	struct request *request = call->request;
-	struct session *session = request->session;
+	struct session *session = call->request->session;
+	struct upstream *up = let_go(call, result);
 
-	if (session != NULL) {
-		struct upstream *up = let_go(session, result);
-
-		if (up != NULL)
-			lease_drop(up);
-		if (result == CALL_REPLY && !call->is_error)
-			session->kind.db = (uint16_t)call->number;
-	}
-	answer(request, call, result);
+	if (up != NULL)
+		lease_drop(up);
+	if (session != NULL && result == CALL_REPLY && !call->is_error)
+		session->kind.db = (uint16_t)call->number;
+	answer(call, result);
 }
 
 void select_start(struct request *request, const struct command_bytes *command, uint16_t db)
@@ -93,9 +97,12 @@ void select_start(struct request *request, const struct command_bytes *command, 
 
 void pinned_abandon(struct session *session)
 {
-	struct upstream *up = session->waits_on;
+	struct call *call = session->pinned;
+	struct upstream *up = call != NULL ? call->lease : NULL;
 
-	session->waits_on = NULL;
-	if (up != NULL)
-		lease_drop(up);
+	session->pinned = NULL;
+	if (up == NULL)
+		return;
+	call->lease = NULL;
+	lease_drop(up);
 }

@@ -48,6 +48,9 @@ void coalesce_note(struct request *request, const struct command_bytes *command)
 /* The command's own bytes, as they are to be sent, to request->first.bytes. */
 void plan_take_bytes(struct request *request, const struct command_bytes *command);
 
+/* What the call came to is what the request does: the server's reply as it is, or an error. */
+void plan_answer(struct call *call, enum call_result result);
+
 /* Count the items that a call's reply has, and those that it has not. */
 void plan_count_hits(struct request *request, const struct call *call);
 

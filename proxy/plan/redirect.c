@@ -6,7 +6,6 @@
 #include "core/connset.h"
 #include "core/hold.h"
 
-#define ASKING	     "*1\r\n$6\r\nASKING\r\n"
 #define LINE_MAX     320 /* bytes of an error line that are looked at */
 #define ATTEMPTS_MAX 16 /* sends of one call: nodes that send it round in a circle are left alone */
 
@@ -68,8 +67,7 @@ static const struct endpoint *find(const struct engine *engine, uint16_t pool_in
 	return NULL;
 }
 
-/* ASKING goes before the command, with a reply of its own, and is taken off again for another node. */
-static void set_asking(struct call *call, bool asks)
+void redirect_ask(struct call *call, bool asks)
 {
 	struct chunk_pool *chunks = &call->request->engine->chunks;
 	struct chain command = {0};
@@ -79,11 +77,11 @@ static void set_asking(struct call *call, bool asks)
 	call->asks = asks;
 	call->skip = asks;
 	if (!asks) {
-		chain_consume(chunks, &call->bytes, strlen(ASKING));
+		chain_consume(chunks, &call->bytes, strlen(REDIRECT_ASKING));
 		return;
 	}
 	chain_move(chunks, &command, &call->bytes);
-	chain_append(chunks, &call->bytes, NULL, span_of(ASKING));
+	chain_append(chunks, &call->bytes, NULL, span_of(REDIRECT_ASKING));
 	chain_move(chunks, &call->bytes, &command);
 }
 
@@ -92,16 +90,16 @@ static void go_to(struct call *call, const struct endpoint *endpoint, bool asks)
 	struct request *request = call->request;
 
 	chain_clear(&request->engine->chunks, &call->reply);
-	set_asking(call, asks);
+	redirect_ask(call, asks);
 	call_point(call, endpoint->shard, endpoint);
 	stat_add(&request->engine->stats->counter[STAT_REDIRECTED], 1);
-	connset_send(request->engine, request->client_id, call);
+	call_send(call);
 }
 
 /* It is tried again a little later: the keys are on their way, or the node is not known yet. */
 static bool wait(struct call *call)
 {
-	set_asking(call, false);
+	redirect_ask(call, false);
 	return hold_take_alone(call);
 }
 

@@ -52,8 +52,9 @@ bool plan_retry(struct call *call, enum call_result result)
 	struct request *request = call->request;
 	struct engine *engine = request->engine;
 
-	if (call->pieces_taken || call->lease != NULL)
+	if (call->pieces_taken)
 		return false;
+	call->lease = NULL; /* it is lost, and what was watched on it */
 	if (!retry_again(result, call->reads, call->attempts, request->pool->settings.retries))
 		return hold_take(call, result);
 	/* A long read's bytes are let go once written: they are not worth keeping. */
@@ -61,16 +62,32 @@ bool plan_retry(struct call *call, enum call_result result)
 		return false;
 	stat_add(&engine->stats->counter[STAT_RETRIES], 1);
 	chain_clear(&engine->chunks, &call->reply);
-	connset_send(engine, request->client_id, call);
+	call_send(call);
 	return true;
 }
 
-bool plan_refused(struct call *call)
+static bool goes_elsewhere(struct call *call)
 {
 	if (call->endpoint->pool->is_cluster && redirect(call))
 		return true;
 	return call->shard->holds && !call->pieces_taken &&
 	       hold_is_refusal(chain_head(&call->reply)) && hold_take(call, CALL_REPLY);
+}
+
+/* A client that watches keys has its connection at the wrong node. */
+bool plan_refused(struct call *call)
+{
+	struct session *session = call->request->session;
+	struct upstream *lease = call->lease;
+
+	call->lease = NULL;
+	if (!goes_elsewhere(call)) {
+		call->lease = lease;
+		return false;
+	}
+	if (unlikely(lease != NULL) && session != NULL)
+		transaction_void(session);
+	return true;
 }
 
 /* What was read behind a write that was refused would not have it: it is read again behind that. */
@@ -82,7 +99,6 @@ bool plan_is_behind(struct call *call)
 
 void plan_send(struct call *call)
 {
-	struct request *request = call->request;
 
 	if (unlikely(hold_is_before(call))) {
 		if (hold_take(call, CALL_DOWN))
@@ -93,7 +109,7 @@ void plan_send(struct call *call)
 			return;
 		}
 	}
-	connset_send(request->engine, request->client_id, call);
+	call_send(call);
 }
 
 void plan_append(struct request *request, struct chain *to, const struct command_bytes *command,
@@ -153,6 +169,23 @@ void plan_count_hits(struct request *request, const struct call *call)
 	stat_add(&stats->hits, call->values);
 	if (call->n_keys > call->values)
 		stat_add(&stats->misses, call->n_keys - call->values);
+}
+
+void plan_answer(struct call *call, enum call_result result)
+{
+	struct request *request = call->request;
+	struct engine *engine = request->engine;
+	char text[CALL_TEXT_MAX];
+
+	if (result == CALL_REPLY) {
+		chain_move(&engine->chunks, &request->reply, &call->reply);
+		request->is_error = call->is_error;
+	}
+	call_fini(engine, call);
+	if (result == CALL_REPLY)
+		request_finish(request);
+	else
+		request_fail(request, call_failure_text(engine, call, result, text));
 }
 
 /* The call's reply is the request's. */
@@ -221,6 +254,8 @@ void single_start(struct request *request, const struct shard *shard, uint32_t n
 	if (unlikely(request->pool->settings.failover.on_down == ON_DOWN_MISS))
 		miss_prepare(call);
 	call->lease = plan_lease(request, shard);
+	if (unlikely(call->lease != NULL))
+		transaction_prepare(call);
 	call->done = single_done;
 	call->on_piece = call->translated ? NULL : single_piece;
 	call->n_keys = n_keys;

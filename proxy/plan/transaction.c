@@ -4,23 +4,11 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "plan/redirect.h"
 #include "plan/script.h"
+#include "plan/transaction_state.h"
 
-#define QUEUED_BYTES_MAX 65536 /* of commands that wait for the first key */
-
-struct transaction {
-	struct lease_owner owner;
-	struct session *session;
-	struct upstream *lease;	   /* NULL: no key has come yet, or it is lost */
-	const struct shard *shard; /* of the first key */
-	struct chain queued;	   /* commands that came before it */
-	uint32_t n_queued;	   /* of those */
-	int length;		   /* commands answered QUEUED */
-	bool in_multi;
-	bool is_sent;  /* the server has MULTI */
-	bool is_dirty; /* a command was refused: nothing will run */
-	bool is_lost;  /* so is the connection */
-};
+#define ABORT_TEXT "-EXECABORT Transaction discarded because of previous errors."
 
 bool transaction_is_open(const struct session *session)
 {
@@ -36,7 +24,18 @@ struct upstream *transaction_lease(const struct session *session, const struct s
 {
 	const struct transaction *tx = session->transaction;
 
-	return tx != NULL && tx->shard == shard ? tx->lease : NULL;
+	return tx != NULL && tx->shard == shard && !tx->is_stale ? tx->lease : NULL;
+}
+
+void transaction_prepare(struct call *call)
+{
+	redirect_ask(call, call->request->session->transaction->asks);
+}
+
+void transaction_void(struct session *session)
+{
+	if (session->transaction != NULL)
+		session->transaction->is_stale = true;
 }
 
 void transaction_spoil(struct session *session)
@@ -45,23 +44,11 @@ void transaction_spoil(struct session *session)
 		session->transaction->is_dirty = true;
 }
 
-static void on_lost(struct lease_owner *owner, struct upstream *up)
-{
-	struct transaction *tx = container_of(owner, struct transaction, owner);
-
-	(void)up;
-	tx->lease = NULL;
-	tx->is_lost = true;
-}
-
 static struct transaction *begin(struct session *session)
 {
 	if (session->transaction == NULL) {
-		struct transaction *tx = alloc_zeroed(1, sizeof(*tx));
-
-		tx->owner.on_lost = on_lost;
-		tx->session = session;
-		session->transaction = tx;
+		session->transaction = alloc_zeroed(1, sizeof(*session->transaction));
+		transaction_init(session->transaction, session);
 		session_changed(session);
 	}
 	return session->transaction;
@@ -82,6 +69,7 @@ void transaction_abandon(struct engine *engine, struct session *session)
 
 	if (tx == NULL)
 		return;
+	transaction_drop_waiting(tx);
 	if (tx->lease != NULL)
 		lease_drop(tx->lease);
 	forget(engine, session);
@@ -90,50 +78,27 @@ void transaction_abandon(struct engine *engine, struct session *session)
 /* It is over, and the server's connection is as a new one. */
 static void end(struct engine *engine, struct session *session)
 {
-	if (session->transaction->lease != NULL)
-		lease_return(session->transaction->lease);
+	const struct transaction *tx = session->transaction;
+
+	if (tx->lease != NULL && tx->is_stale)
+		lease_drop(tx->lease);
+	else if (tx->lease != NULL)
+		lease_return(tx->lease);
 	forget(engine, session);
 	session->is_held = false;
-}
-
-/* Take a connection to the shard of the first key. False where there is none, after answering: the
- * request may be gone then. */
-static bool pin(struct request *request, struct transaction *tx, const struct shard *shard)
-{
-	struct call *call = &request->first;
-	enum call_result why;
-	char text[CALL_TEXT_MAX];
-
-	if (tx->lease != NULL)
-		return true;
-	tx->lease = lease_take(request->engine, shard->primary, request->kind, &tx->owner, &why);
-	if (tx->lease != NULL) {
-		tx->shard = shard;
-		return true;
-	}
-	tx->is_dirty = tx->in_multi;
-	call->shard = shard;
-	call->endpoint = shard->primary;
-	request_fail(request, call_failure_text(request->engine, call, why, text));
-	return false;
-}
-
-/* What the server must have before the next command: MULTI, and what was queued here. */
-static void open_at_server(struct request *request, struct transaction *tx)
-{
-	struct chain *bytes = &request->first.bytes;
-
-	if (tx->is_sent || !tx->in_multi)
-		return;
-	chain_append(&request->engine->chunks, bytes, NULL, span_of("*1\r\n$5\r\nMULTI\r\n"));
-	chain_move(&request->engine->chunks, bytes, &tx->queued);
-	request->first.skip = 1 + tx->n_queued;
-	tx->is_sent = true;
 }
 
 static void answer(struct request *request, const char *line, bool is_error)
 {
 	request_finish_line(request, span_of(line), is_error);
+}
+
+static void send_as(struct request *request, struct transaction *tx,
+		    void (*done)(struct call *, enum call_result))
+{
+	request->first.request = request;
+	request->first.done = done;
+	transaction_send(tx, &request->first);
 }
 
 static void lost_text(const struct transaction *tx, char text[CALL_TEXT_MAX])
@@ -178,6 +143,35 @@ static void queue_here(struct request *request, const struct command_bytes *comm
 	answer(request, "+QUEUED", false);
 }
 
+static struct transaction *of(const struct call *call)
+{
+	const struct session *session = call->request->session;
+
+	return session != NULL ? session->transaction : NULL;
+}
+
+static void queued_done(struct call *call, enum call_result result)
+{
+	if (transaction_moves(call, result))
+		return;
+	struct transaction *tx = of(call);
+	if (tx != NULL && result != CALL_REPLY)
+		tx->is_dirty = true;
+	else if (tx != NULL && !call->is_error)
+		transaction_keep(tx, call);
+	plan_answer(call, result);
+}
+
+static bool is_on_other_shard(struct request *request, const struct transaction *tx,
+			      const struct shard *shard, const char *text)
+{
+	if (shard == NULL || tx->shard == NULL || shard == tx->shard)
+		return false;
+	stat_add(&request->engine->stats->counter[STAT_CROSSSLOT], 1);
+	answer(request, text, true);
+	return true;
+}
+
 void transaction_queue(struct request *request, const struct command_bytes *command,
 		       const struct shard *shard)
 {
@@ -185,74 +179,64 @@ void transaction_queue(struct request *request, const struct command_bytes *comm
 
 	if (tx->is_lost) {
 		tell_lost(request, tx);
-		return;
-	}
-	if (tx->lease == NULL && (shard == NULL || tx->is_dirty)) {
+	} else if (tx->is_stale) {
+		tx->length++;
+		answer(request, "+QUEUED", false);
+	} else if (tx->lease == NULL && tx->refused == NULL &&
+		   (tx->is_dirty || (shard == NULL && tx->shard == NULL))) {
 		queue_here(request, command, tx);
-		return;
-	}
-	if (shard != NULL && tx->lease != NULL && shard != tx->shard) {
+	} else if (is_on_other_shard(request, tx, shard,
+				     "-CROSSSLOT Keys in request don't hash to the same slot: "
+				     "slipring runs a transaction on one shard")) {
 		tx->is_dirty = true;
-		stat_add(&request->engine->stats->counter[STAT_CROSSSLOT], 1);
-		answer(request,
-		       "-CROSSSLOT Keys in request don't hash to the same slot: slipring runs a "
-		       "transaction on one shard",
-		       true);
-		return;
+	} else {
+		tx->shard = tx->shard != NULL ? tx->shard : shard;
+		take_bytes(request, command);
+		tx->length++;
+		send_as(request, tx, queued_done);
 	}
-	if (!pin(request, tx, shard))
-		return;
-	open_at_server(request, tx);
-	take_bytes(request, command);
-	tx->length++;
-	single_start(request, tx->shard, 1);
 }
 
 /* The last command of it is answered. */
 static void closing_done(struct call *call, enum call_result result)
 {
 	struct request *request = call->request;
-	struct engine *engine = request->engine;
-	struct session *session = request->session;
-	bool is_dirty = session != NULL && session->transaction->is_dirty;
-	char text[CALL_TEXT_MAX];
 
-	if (result == CALL_REPLY && !is_dirty) {
-		chain_move(&engine->chunks, &request->reply, &call->reply);
-		request->is_error = call->is_error;
+	if (transaction_moves(call, result))
+		return;
+	const struct transaction *tx = of(call);
+	bool is_dirty = tx != NULL && tx->is_dirty;
+	if (tx != NULL)
+		end(request->engine, request->session);
+	if (!is_dirty) {
+		plan_answer(call, result);
+		return;
 	}
-	call_fini(engine, call);
-	if (session != NULL)
-		end(engine, session);
-	if (is_dirty)
-		answer(request, "-EXECABORT Transaction discarded because of previous errors.",
-		       true);
-	else if (result == CALL_REPLY)
-		request_finish(request);
-	else
-		request_fail(request, call_failure_text(engine, call, result, text));
+	call_fini(request->engine, call);
+	answer(request, ABORT_TEXT, true);
 }
 
 /* Send the command that ends it; the client waits for its reply. */
 static void close_at_server(struct request *request, const char *bytes)
 {
 	struct transaction *tx = request->session->transaction;
-	struct call *call = &request->first;
 
-	chain_append(&request->engine->chunks, &call->bytes, NULL, span_of(bytes));
-	call->request = request;
-	call->shard = tx->shard;
-	call->endpoint = tx->shard->primary;
-	call->lease = tx->lease;
-	call->done = closing_done;
+	chain_append(&request->engine->chunks, &request->first.bytes, NULL, span_of(bytes));
+	tx->ending = &request->first;
 	request->session->is_held = true;
-	connset_send(request->engine, request->client_id, call);
+	send_as(request, tx, closing_done);
+}
+
+/* Is there a server, or will there be, that has some of it? */
+static bool is_at_server(const struct transaction *tx)
+{
+	return tx->lease != NULL || tx->refused != NULL;
 }
 
 /* What puts the server's connection back to what it was. */
 static const char *undoing(const struct transaction *tx)
 {
-	return tx->is_sent ? "*1\r\n$7\r\nDISCARD\r\n" : "*1\r\n$7\r\nUNWATCH\r\n";
+	return tx->in_multi ? "*1\r\n$7\r\nDISCARD\r\n" : "*1\r\n$7\r\nUNWATCH\r\n";
 }
 
 static void run_multi(struct request *request, const struct command_bytes *command,
@@ -268,36 +252,36 @@ static void run_multi(struct request *request, const struct command_bytes *comma
 	answer(request, "+OK", false);
 }
 
+static void end_with(struct request *request, const char *line, bool is_error)
+{
+	end(request->engine, request->session);
+	answer(request, line, is_error);
+}
+
 static void run_exec(struct request *request, const struct command_bytes *command,
 		     const struct shard *shard)
 {
-	struct session *session = request->session;
-	struct engine *engine = request->engine;
-	struct transaction *tx = session->transaction;
+	struct transaction *tx = request->session->transaction;
 	char text[CALL_TEXT_MAX];
 
 	(void)command;
 	(void)shard;
-	if (!transaction_is_open(session)) {
+	if (!transaction_is_open(request->session)) {
 		answer(request, "-ERR EXEC without MULTI", true);
 	} else if (tx->is_lost) {
 		lost_text(tx, text);
-		end(engine, session);
-		answer(request, text, true);
-	} else if (tx->is_dirty && tx->lease != NULL) {
+		end_with(request, text, true);
+	} else if (tx->is_dirty && !tx->is_stale && is_at_server(tx)) {
 		close_at_server(request, undoing(tx));
 	} else if (tx->is_dirty) {
-		end(engine, session);
-		answer(request, "-EXECABORT Transaction discarded because of previous errors.",
-		       true);
-	} else if (tx->lease == NULL && tx->n_queued == 0) {
-		end(engine, session);
-		answer(request, "*0", false);
-	} else if (pin(request, tx, &request->pool->shards[0])) {
-		open_at_server(request, tx);
-		close_at_server(request, "*1\r\n$4\r\nEXEC\r\n");
+		end_with(request, ABORT_TEXT, true);
+	} else if (tx->is_stale) {
+		end_with(request, request->kind.resp == 3 ? "_" : "*-1", false);
+	} else if (!is_at_server(tx) && tx->n_queued == 0) {
+		end_with(request, "*0", false);
 	} else {
-		transaction_abandon(engine, session); /* unless the client has left over it */
+		tx->shard = tx->shard != NULL ? tx->shard : &request->pool->shards[0];
+		close_at_server(request, "*1\r\n$4\r\nEXEC\r\n");
 	}
 }
 
@@ -311,19 +295,33 @@ static void run_discard(struct request *request, const struct command_bytes *com
 	(void)shard;
 	if (!transaction_is_open(session)) {
 		answer(request, "-ERR DISCARD without MULTI", true);
-	} else if (tx->lease == NULL) {
-		end(request->engine, session);
-		answer(request, "+OK", false);
+	} else if (tx->is_stale || !is_at_server(tx)) {
+		end_with(request, "+OK", false);
 	} else {
 		tx->is_dirty = false;
 		close_at_server(request, undoing(tx));
 	}
 }
 
+/* Without a connection there is nothing watched, and nothing to end. */
+static void watch_done(struct call *call, enum call_result result)
+{
+	if (transaction_moves(call, result))
+		return;
+	struct transaction *tx = of(call);
+	bool is_watched = result == CALL_REPLY && !call->is_error;
+	if (tx != NULL)
+		tx->session->is_held = false;
+	if (tx != NULL && is_watched)
+		tx->watches = true;
+	else if (tx != NULL && tx->lease == NULL && !tx->is_lost)
+		transaction_abandon(call->request->engine, tx->session);
+	plan_answer(call, result);
+}
+
 static void run_watch(struct request *request, const struct command_bytes *command,
 		      const struct shard *shard)
 {
-	struct engine *engine = request->engine;
 	struct session *session = request->session;
 
 	if (transaction_is_open(session)) {
@@ -331,36 +329,32 @@ static void run_watch(struct request *request, const struct command_bytes *comma
 		return;
 	}
 	struct transaction *tx = begin(session);
-	if (tx->lease != NULL && tx->shard != shard) {
-		stat_add(&request->engine->stats->counter[STAT_CROSSSLOT], 1);
-		answer(request,
-		       "-CROSSSLOT Keys in request don't hash to the same slot: slipring watches "
-		       "keys of one shard",
-		       true);
-		return;
-	}
-	if (!tx->is_lost && !pin(request, tx, shard)) {
-		transaction_abandon(engine, session);
-		return;
-	}
 	if (tx->is_lost) {
 		tell_lost(request, tx);
-		return;
+	} else if (tx->is_stale) {
+		answer(request, "+OK", false);
+	} else if (!is_on_other_shard(request, tx, shard,
+				      "-CROSSSLOT Keys in request don't hash to the same slot: "
+				      "slipring watches keys of one shard")) {
+		tx->shard = shard;
+		/* What is read next must not be read before it is watched, wherever that is. */
+		session->is_held = shard->holds;
+		plan_take_bytes(request, command);
+		send_as(request, tx, watch_done);
 	}
-	plan_take_bytes(request, command);
-	single_start(request, shard, 1);
 }
 
 static void run_unwatch(struct request *request, const struct command_bytes *command,
 			const struct shard *shard)
 {
 	struct session *session = request->session;
+	const struct transaction *tx = session->transaction;
 
 	(void)shard;
 	if (transaction_is_open(session)) {
 		transaction_queue(request, command, NULL);
-	} else if (session->transaction != NULL && session->transaction->lease != NULL) {
-		close_at_server(request, undoing(session->transaction));
+	} else if (tx != NULL && is_at_server(tx) && !tx->is_stale) {
+		close_at_server(request, undoing(tx));
 	} else {
 		transaction_abandon(request->engine, session);
 		answer(request, "+OK", false);

@@ -5,7 +5,8 @@
  *        \----------------MULTI------------^    \--server lost--> lost --EXEC--> none
  *
  * The first key fixes the shard and takes a connection of the client's own there; commands before
- * it are answered QUEUED here and sent with it. A transaction without any touches no server.
+ * it are answered QUEUED here and sent with it. A transaction without any touches no server. What the
+ * server refuses because it is not the shard's primary, or not its keys' node, goes to the one that is.
  * One worker's. Layer: plan. Includes: plan, core/session.
  */
 #ifndef PLAN_TRANSACTION_H
@@ -30,6 +31,12 @@ void transaction_spoil(struct session *session);
 
 /* The connection that the client holds to this shard, or NULL. */
 struct upstream *transaction_lease(const struct session *session, const struct shard *shard);
+
+/* A call that is no part of it goes over that connection. */
+void transaction_prepare(struct call *call);
+
+/* What the client watches is at another node: EXEC will run nothing. */
+void transaction_void(struct session *session);
 
 /* The client leaves or starts afresh: close what it holds. */
 void transaction_abandon(struct engine *engine, struct session *session);

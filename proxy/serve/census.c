@@ -32,9 +32,9 @@ void census_line(const struct client *client, struct text *out)
 		    client->name == NULL ? "" : client->name,
 		    (unsigned long long)(now - client->connected_us) / 1000000,
 		    (unsigned long long)(now - client->active_us) / 1000000,
-		    is_pubsub(client) ? "P" : "", session->waits_on != NULL ? "b" : "",
+		    is_pubsub(client) ? "P" : "", session->pinned != NULL ? "b" : "",
 		    transaction_is_open(session) ? "x" : "");
-	if (!is_pubsub(client) && session->waits_on == NULL && !transaction_is_open(session))
+	if (!is_pubsub(client) && session->pinned == NULL && !transaction_is_open(session))
 		text_puts(out, "N");
 	text_printf(out,
 		    " db=%u sub=%u psub=%u ssub=%u multi=%d omem=%llu cmd=%s user=%s resp=%u\n",

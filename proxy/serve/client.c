@@ -411,7 +411,7 @@ static void on_end(void *owner, int err)
 	struct client *client = owner;
 
 	if (err != STREAM_EOF || client->finished || client->paused ||
-	    client->session.waits_on != NULL || client->session.subscriber != NULL)
+	    client->session.pinned != NULL || client->session.subscriber != NULL)
 		client_close(client);
 	else if (client->blocked)
 		client->ended = true;

@@ -2,21 +2,21 @@
  * bench_load.c - the load of scripts/bench: a fixed set of clients, each sending batches of
  * `pipeline` requests and waiting for all their replies, from one thread on epoll.
  *
- * A value is a slice of one random pattern, its place a function of the key, so every byte of
- * every reply is compared and nothing is remembered. The first wrong byte ends the run. The work a
- * request costs is kept well below what a proxy spends on it, or the generator would be measured.
+ * What requests and replies look like is bench_formats.c's; every byte of every reply is compared.
+ * The work a request costs is kept well below what a proxy spends on it, or the generator would be
+ * measured.
  *
  * It talks to its parent in lines: prints "ready" when connected and warmed up, runs when a line
  * comes in, prints one JSON object, and leaves (closing its connections) at the next line.
  *
- * Long because it is a program of its own that one cc builds.
+ * Long because it is a program of its own.
  */
+#include "bench_formats.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,64 +26,46 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATTERN_SPAN 65536 /* places in the pattern where a value may start */
-#define READ_SIZE    (256 * 1024)
-#define EVENTS_MAX   256
-#define MULTI_MAX    128 /* keys of one multi-get: bits of client.seen_bits */
-#define LINE_MAX_LEN 128
-#define KEY_LEN	     14 /* "b%06u:%06u": value size and number, so that sizes do not mix */
-#define SUB_BITS     6	/* histogram: 64 steps an octave, 1.6% */
-
-/* One request under way: `count` keys from number `first` on, round past the last; 0 is a SET. */
-struct op {
-	uint32_t first;
-	uint32_t count;
-};
+#define READ_SIZE  (256 * 1024)
+#define EVENTS_MAX 256
+#define KEYS_MAX   1000000 /* a key's number has six digits */
+#define SUB_BITS   6	   /* histogram: 64 steps an octave, 1.6% */
 
 struct client {
 	int fd;
-	uint32_t n_ops;	   /* in the batch under way */
-	uint32_t done;	   /* of them answered */
-	uint32_t seen;	   /* values of the current reply that have come */
-	bool in_array;	   /* the current reply's "*n" has come */
-	size_t value_left; /* of a value and its CRLF */
-	const char *value; /* what the value must be */
-	uint64_t seen_bits[MULTI_MAX / 64];
+	uint32_t n_ops; /* in the batch under way */
+	uint32_t done;	/* of them answered */
+	struct reply reply;
 	uint64_t sent_ns;
 	char *out; /* requests, out_len bytes of which out_at are written */
 	size_t out_len;
 	size_t out_at;
 	struct op *ops;
-	char line[LINE_MAX_LEN]; /* the start of a line that one read cut */
-	size_t line_len;
+	char head[HEAD_MAX]; /* the start of a reply's head that one read cut */
+	size_t head_len;
 };
 
 struct load {
-	int port;
-	bool redis;
-	bool populate; /* SET each key once, in order */
+	/* settings; flags are 0 or 1 */
+	const struct format *format;
+	uint32_t port;
+	uint32_t populate; /* SET each key once, in order */
+	uint32_t only_sets;
 	uint32_t clients;
 	uint32_t pipeline;
-	uint32_t keys;
-	uint32_t size;
-	uint32_t multi;
-	uint32_t gets_per_set; /* 0: no SETs */
+	uint32_t gets_per_set; /* 0: no SETs between the GETs */
 	uint32_t pace_us;      /* a pause before each batch; for one client */
-	uint64_t ops;
-	uint64_t warmup;
+	uint32_t ops;
+	uint32_t warmup;
+	struct data data;
 	/* the run */
 	int epoll;
 	uint64_t to_send;
 	uint64_t to_come;
 	uint64_t made;
 	uint64_t rng;
+	uint32_t opaque; /* of the next packet */
 	struct client *client;
-	char *pattern;
-	char value_head[64]; /* before the key's number in a VALUE line; all of "$len" */
-	char value_tail[64]; /* behind it */
-	size_t value_head_len;
-	size_t value_tail_len;
-	char array_head[16];
 	uint64_t count_of[64 << SUB_BITS];
 };
 
@@ -93,36 +75,12 @@ _Noreturn static void die(const char *what)
 	exit(2);
 }
 
-_Noreturn static void wrong(const char *what, const char *got, size_t len)
-{
-	fprintf(stderr, "bench_load: wrong reply: expected %s, got \"%.*s\"\n", what,
-		(int)(len < 160 ? len : 160), got);
-	exit(3);
-}
-
-static void *take(size_t n, size_t size)
-{
-	void *p = calloc(n, size);
-
-	if (p == NULL)
-		die("memory");
-	return p;
-}
-
 static uint64_t now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
 }
 
 /* Latencies: log-linear counts. */
@@ -165,75 +123,29 @@ static double percentile_us(const struct load *load, double share)
 
 /* Requests. */
 
-static const char *value_of(const struct load *load, uint32_t key)
+static bool is_set(const struct load *load, uint64_t n)
 {
-	return load->pattern + key * 2654435761u % PATTERN_SPAN;
-}
+	uint64_t round = (uint64_t)load->gets_per_set + 1;
 
-static char *put(char *to, const char *from, size_t len)
-{
-	memcpy(to, from, len);
-	return to + len;
-}
-
-static char *put_key(char *to, const struct load *load, uint32_t key)
-{
-	uint32_t size = load->size;
-
-	to[0] = 'b';
-	to[7] = ':';
-	for (int i = 6; i > 0; i--, size /= 10, key /= 10) {
-		to[i] = (char)('0' + size % 10);
-		to[i + 7] = (char)('0' + key % 10);
-	}
-	return to + KEY_LEN;
-}
-
-static char *put_set(char *to, const struct load *load, uint32_t key)
-{
-	if (load->redis) {
-		to = put(to, "*3\r\n$3\r\nSET\r\n$14\r\n", 18);
-		to = put_key(to, load, key);
-		to += sprintf(to, "\r\n$%u\r\n", load->size);
-	} else {
-		to = put(to, "set ", 4);
-		to = put_key(to, load, key);
-		to += sprintf(to, " 0 0 %u\r\n", load->size);
-	}
-	to = put(to, value_of(load, key), load->size);
-	return put(to, "\r\n", 2);
-}
-
-static char *put_get(char *to, const struct load *load, const struct op *op)
-{
-	if (!load->redis)
-		to = put(to, "get", 3);
-	else if (op->count == 1)
-		to = put(to, "*2\r\n$3\r\nGET\r\n", 13);
-	else
-		to += sprintf(to, "*%u\r\n$4\r\nMGET\r\n", op->count + 1);
-	for (uint32_t i = 0; i < op->count; i++) {
-		uint32_t key = (op->first + i) % load->keys;
-
-		to = load->redis ? put(to, "$14\r\n", 5) : put(to, " ", 1);
-		to = put_key(to, load, key);
-		if (load->redis)
-			to = put(to, "\r\n", 2);
-	}
-	return load->redis ? to : put(to, "\r\n", 2);
+	return load->populate || load->only_sets ||
+	       (load->gets_per_set != 0 && n % round == load->gets_per_set);
 }
 
 static struct op next_op(struct load *load)
 {
-	struct op op = {.count = load->multi};
 	uint64_t n = load->made++;
+	uint64_t key = load->populate ? n : next_random(&load->rng) >> 16;
+	struct op op = {.first = (uint32_t)(key % load->data.keys), .opaque = load->opaque};
 
-	if (load->populate)
-		return (struct op){.first = (uint32_t)(n % load->keys)};
-	op.first = (uint32_t)((next_random(&load->rng) >> 16) % load->keys);
-	if (load->gets_per_set != 0 && n % (load->gets_per_set + 1) == load->gets_per_set)
-		op.count = 0;
+	op.count = is_set(load, n) ? 0 : load->data.multi;
+	load->opaque += op.count + 1;
 	return op;
+}
+
+static char *put_op(char *to, const struct load *load, const struct op *op)
+{
+	return op->count == 0 ? load->format->put_set(to, &load->data, op)
+			      : load->format->put_get(to, &load->data, op);
 }
 
 static void watch(const struct load *load, struct client *client, uint32_t events, int how)
@@ -273,10 +185,8 @@ static void send_batch(struct load *load, struct client *client)
 		return;
 	load->to_send -= client->n_ops;
 	for (uint32_t i = 0; i < client->n_ops; i++) {
-		struct op *op = &client->ops[i];
-
-		*op = next_op(load);
-		to = op->count == 0 ? put_set(to, load, op->first) : put_get(to, load, op);
+		client->ops[i] = next_op(load);
+		to = put_op(to, load, &client->ops[i]);
 	}
 	client->out_len = (size_t)(to - client->out);
 	client->out_at = 0;
@@ -288,133 +198,43 @@ static void send_batch(struct load *load, struct client *client)
 
 /* Replies. */
 
-static void finish_op(struct client *client)
-{
-	client->done++;
-	client->seen = 0;
-	client->in_array = false;
-	memset(client->seen_bits, 0, sizeof(client->seen_bits));
-}
-
-static void start_value(const struct load *load, struct client *client, uint32_t key)
-{
-	client->value = value_of(load, key);
-	client->value_left = load->size + 2;
-}
-
-static bool is_line(const char *line, size_t len, const char *expected)
-{
-	return strlen(expected) == len && memcmp(line, expected, len) == 0;
-}
-
-static void on_redis_line(const struct load *load, struct client *client, const char *line,
-			  size_t len)
+/* A head may be cut by the end of a read: its start waits in client->head. */
+static size_t take_head(const struct load *load, struct client *client, const char *p, size_t len)
 {
 	const struct op *op = &client->ops[client->done];
+	size_t had = client->head_len;
+	size_t room = HEAD_MAX - had;
+	size_t n = had == 0 ? load->format->head_len(p, len) : 0;
 
-	if (op->count == 0) {
-		if (!is_line(line, len, "+OK\r\n"))
-			wrong("+OK", line, len);
-		finish_op(client);
-	} else if (op->count > 1 && !client->in_array) {
-		if (!is_line(line, len, load->array_head))
-			wrong(load->array_head, line, len);
-		client->in_array = true;
-	} else {
-		if (len != load->value_head_len || memcmp(line, load->value_head, len) != 0)
-			wrong(load->value_head, line, len);
-		start_value(load, client, (op->first + client->seen) % load->keys);
-	}
-}
-
-/* The number of the key that a whole VALUE line names. */
-static uint32_t key_of_line(const struct load *load, const char *line, size_t len)
-{
-	const char *digits = line + load->value_head_len;
-	uint32_t key = 0;
-
-	if (len != load->value_head_len + 6 + load->value_tail_len ||
-	    memcmp(line, load->value_head, load->value_head_len) != 0 ||
-	    memcmp(digits + 6, load->value_tail, load->value_tail_len) != 0)
-		wrong(load->value_head, line, len);
-	for (int i = 0; i < 6; i++)
-		key = key * 10 + (uint32_t)(digits[i] - '0');
-	return key;
-}
-
-/* Values of a multi-get may come in any order, each once: shards answer when they can. */
-static void on_memcached_line(const struct load *load, struct client *client, const char *line,
-			      size_t len)
-{
-	const struct op *op = &client->ops[client->done];
-	uint32_t key;
-	uint32_t place;
-
-	if (op->count == 0) {
-		if (!is_line(line, len, "STORED\r\n"))
-			wrong("STORED", line, len);
-		finish_op(client);
-	} else if (is_line(line, len, "END\r\n")) {
-		if (client->seen != op->count)
-			wrong("a value for each key", line, len);
-		finish_op(client);
-	} else {
-		key = key_of_line(load, line, len);
-		place = (key + load->keys - op->first) % load->keys;
-		if (key >= load->keys || place >= op->count ||
-		    (client->seen_bits[place / 64] >> place % 64 & 1))
-			wrong("a key that was asked, once", line, len);
-		client->seen_bits[place / 64] |= 1ull << place % 64;
-		start_value(load, client, key);
-	}
-}
-
-static size_t take_value(const struct load *load, struct client *client, const char *p, size_t len)
-{
-	size_t n = len < client->value_left ? len : client->value_left;
-	size_t at = load->size + 2 - client->value_left;
-	size_t body = at < load->size ? load->size - at : 0;
-
-	if (body > n)
-		body = n;
-	if (memcmp(p, client->value + at, body) != 0)
-		wrong("the key's own value", p, body);
-	for (size_t i = body; i < n; i++) {
-		if (p[i] != "\r\n"[at + i - load->size])
-			wrong("CRLF behind a value", p + i, n - i);
-	}
-	client->value_left -= n;
-	if (client->value_left != 0)
+	if (n != 0) {
+		load->format->on_head(&load->data, op, &client->reply, p, n);
 		return n;
-	client->seen++;
-	if (load->redis && client->seen == client->ops[client->done].count)
-		finish_op(client);
-	return n;
+	}
+	if (room > len)
+		room = len;
+	memcpy(client->head + had, p, room);
+	client->head_len += room;
+	n = load->format->head_len(client->head, client->head_len);
+	if (n == 0 && client->head_len == HEAD_MAX)
+		wrong("a short head", client->head, HEAD_MAX);
+	if (n == 0)
+		return room;
+	client->head_len = 0;
+	load->format->on_head(&load->data, op, &client->reply, client->head, n);
+	return n - had;
 }
 
-/* A line may be cut by the end of a read: its start waits in client->line. */
-static size_t take_line(const struct load *load, struct client *client, const char *p, size_t len)
+/* Check the next bytes of the client's replies; how many there were of one part of a reply. */
+static size_t take_part(const struct load *load, struct client *client, const char *p, size_t len)
 {
-	const char *end = memchr(p, '\n', len);
-	size_t n = end == NULL ? len : (size_t)(end - p) + 1;
-	const char *line = p;
-	size_t line_len = n;
+	struct reply *reply = &client->reply;
+	size_t n = reply->value_left != 0 ? take_value(&load->data, reply, p, len)
+					  : take_head(load, client, p, len);
 
-	if (client->line_len != 0 || end == NULL) {
-		if (client->line_len + n > LINE_MAX_LEN)
-			wrong("a short line", p, len);
-		memcpy(client->line + client->line_len, p, n);
-		client->line_len += n;
-		line = client->line;
-		line_len = client->line_len;
+	if (reply->done) {
+		client->done++;
+		memset(reply, 0, sizeof(*reply));
 	}
-	if (end == NULL)
-		return n;
-	client->line_len = 0;
-	if (load->redis)
-		on_redis_line(load, client, line, line_len);
-	else
-		on_memcached_line(load, client, line, line_len);
 	return n;
 }
 
@@ -431,9 +251,7 @@ static void on_readable(struct load *load, struct client *client, char *buffer)
 	for (size_t at = 0; at < (size_t)got;) {
 		if (client->done == client->n_ops)
 			wrong("nothing more", buffer + at, (size_t)got - at);
-		at += client->value_left != 0
-			      ? take_value(load, client, buffer + at, (size_t)got - at)
-			      : take_line(load, client, buffer + at, (size_t)got - at);
+		at += take_part(load, client, buffer + at, (size_t)got - at);
 	}
 	if (client->done == before)
 		return;
@@ -449,11 +267,11 @@ static void on_readable(struct load *load, struct client *client, char *buffer)
 static void connect_all(struct load *load)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)load->port)};
-	size_t request = 64 + (size_t)load->multi * (KEY_LEN + 8);
+	size_t request = REQUEST_FIXED + (size_t)load->data.multi * KEY_ROOM;
 	int on = 1;
 
-	if (load->populate || load->gets_per_set != 0)
-		request += load->size;
+	if (load->populate || load->only_sets || load->gets_per_set != 0)
+		request += load->data.size;
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	for (uint32_t i = 0; i < load->clients; i++) {
 		struct client *client = &load->client[i];
@@ -495,23 +313,12 @@ static void run(struct load *load, uint64_t ops)
 
 static void prepare(struct load *load)
 {
-	size_t len = PATTERN_SPAN + load->size;
 	struct rlimit files;
 
 	load->rng = 88172645463325252ull;
-	load->pattern = take(len, 1);
-	for (size_t i = 0; i < len; i++)
-		load->pattern[i] = (char)('0' + next_random(&load->rng) % 75);
+	data_prepare(&load->data, load->format, &load->rng);
 	load->rng ^= now_ns();
-	if (load->redis) {
-		sprintf(load->value_head, "$%u\r\n", load->size);
-	} else {
-		sprintf(load->value_head, "VALUE b%06u:", load->size);
-		sprintf(load->value_tail, " 0 %u\r\n", load->size);
-	}
-	sprintf(load->array_head, "*%u\r\n", load->multi);
-	load->value_head_len = strlen(load->value_head);
-	load->value_tail_len = strlen(load->value_tail);
+	load->opaque = (uint32_t)(next_random(&load->rng) >> 32);
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
@@ -526,10 +333,9 @@ static void report(const struct load *load, uint64_t began_ns)
 	struct rusage self;
 
 	getrusage(RUSAGE_SELF, &self);
-	printf("{\"ops\": %llu, \"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
+	printf("{\"ops\": %u, \"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
 	       "\"load_cpu_s\": %.3f}\n",
-	       (unsigned long long)load->ops, seconds, percentile_us(load, 0.50),
-	       percentile_us(load, 0.99),
+	       load->ops, seconds, percentile_us(load, 0.50), percentile_us(load, 0.99),
 	       (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec) +
 		       (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec) / 1e6);
 	fflush(stdout);
@@ -543,53 +349,68 @@ static void wait_for_line(void)
 		exit(0); /* the parent is gone */
 }
 
-/* Settings are NAME=NUMBER; those not given stay 0, or 1 where 0 makes no sense. */
-static void read_settings(struct load *load, int argc, char **argv)
+_Noreturn static void misused(const char *setting)
 {
-	uint32_t port = 0, redis = 0, populate = 0, ops = 0, warmup = 0;
+	fprintf(stderr, "bench_load: no such setting, or out of its range: %s\n", setting);
+	exit(2);
+}
+
+static void set(struct load *load, const char *name, const char *value)
+{
 	const struct setting {
 		const char *name;
 		uint32_t *value;
 	} settings[] = {
-		{"port", &port},
-		{"redis", &redis},
-		{"populate", &populate},
-		{"ops", &ops},
-		{"warmup", &warmup},
-		{"clients", &load->clients},
-		{"keys", &load->keys},
-		{"pipeline", &load->pipeline},
-		{"size", &load->size},
-		{"multi", &load->multi},
-		{"gets_per_set", &load->gets_per_set},
+		{"port", &load->port},		 {"populate", &load->populate},
+		{"only_sets", &load->only_sets}, {"ops", &load->ops},
+		{"warmup", &load->warmup},	 {"clients", &load->clients},
+		{"keys", &load->data.keys},	 {"pipeline", &load->pipeline},
+		{"size", &load->data.size},	 {"multi", &load->data.multi},
+		{"stride", &load->data.stride},	 {"gets_per_set", &load->gets_per_set},
 		{"pace_us", &load->pace_us},
 	};
+	size_t n = sizeof(settings) / sizeof(settings[0]);
+	size_t i = 0;
 
+	while (i < n && strcmp(settings[i].name, name) != 0)
+		i++;
+	if (i == n)
+		misused(name);
+	*settings[i].value = (uint32_t)strtoul(value, NULL, 10);
+}
+
+/* Settings are format=NAME and others NAME=NUMBER; those not given stay as main has them. */
+static void read_settings(struct load *load, int argc, char **argv)
+{
 	for (int i = 1; i < argc; i++) {
-		size_t n = sizeof(settings) / sizeof(settings[0]);
-		char *equals = strchr(argv[i], '=');
-		size_t s = 0;
+		char *value = strchr(argv[i], '=');
 
-		while (equals != NULL && s < n &&
-		       (strlen(settings[s].name) != (size_t)(equals - argv[i]) ||
-			strncmp(settings[s].name, argv[i], (size_t)(equals - argv[i])) != 0))
-			s++;
-		if (equals == NULL || s == n)
-			wrong("NAME=NUMBER", argv[i], strlen(argv[i]));
-		*settings[s].value = (uint32_t)strtoul(equals + 1, NULL, 10);
+		if (value == NULL)
+			misused(argv[i]);
+		*value++ = '\0';
+		if (strcmp(argv[i], "format") == 0)
+			load->format = format_of(value);
+		else
+			set(load, argv[i], value);
 	}
-	load->port = (int)port;
-	load->redis = redis != 0;
-	load->populate = populate != 0;
-	load->ops = ops;
-	load->warmup = warmup;
-	if (load->multi > MULTI_MAX || load->keys < load->multi || load->keys > 1000000)
-		wrong("multi <= 128 and multi <= keys <= 1000000", "", 0);
+	if (load->format == NULL)
+		misused("format");
+	if (load->data.keys > KEYS_MAX)
+		misused("keys");
+	if (load->data.multi > MULTI_MAX)
+		misused("multi");
+	if (load->data.stride == 0 ||
+	    (uint64_t)load->data.multi * load->data.stride > load->data.keys)
+		misused("stride");
 }
 
 int main(int argc, char **argv)
 {
-	static struct load load = {.clients = 1, .pipeline = 1, .keys = 1, .size = 100, .multi = 1};
+	static struct load load = {
+		.clients = 1,
+		.pipeline = 1,
+		.data = {.keys = 1, .size = 100, .multi = 1, .stride = 1},
+	};
 	uint64_t began_ns;
 
 	read_settings(&load, argc, argv);

@@ -40,25 +40,28 @@ struct call {
 	struct chain reply;
 	uint64_t begin, end; /* its place in the bytes of its connection */
 	uint64_t queued_us, sent_us;
-	struct era *era;   /* that shard and endpoint are of, if it is not the request's; or NULL */
-	uint64_t held_us;  /* since when it waits, or waited, for a primary; 0: it never did */
-	uint32_t number;   /* of a part: its place among the parts */
-	uint32_t n_keys;   /* how many of the request's keys it has */
-	uint32_t values;   /* memcached: VALUE blocks in the reply */
-	uint32_t skip;	   /* replies that come before its own and are dropped */
-	uint32_t skipped;  /* of them, since it was last sent */
-	uint16_t attempts; /* times it was given to a connection */
-	bool reads;	   /* the row's CMD_READ: it may be sent again */
-	bool is_error;	   /* the reply is the node's error */
-	bool waits;	   /* it may wait at the server: no time limit is the proxy's */
-	bool keeps_bytes;  /* they are needed again after they were written */
-	bool asks;	   /* Redis Cluster: ASKING stands before the command */
-	bool has_waited;   /* for as long as it may: what it comes to now is its client's */
-	bool waits_alone;  /* for its slot, while others of its node go on: see hold.h */
-	bool translated;   /* memcached: packets for a text command: see plan/translate */
-	bool barrier;	   /* memcached: its reply ends with MN, which is cut off */
-	bool pieces_taken; /* some of the reply has gone to the client already */
-	uint8_t result;	   /* of a part: enum call_result, once done */
+	struct era *era;  /* that shard and endpoint are of, if it is not the request's; or NULL */
+	uint64_t held_us; /* since when it waits, or waited, for a primary; 0: it never did */
+	uint32_t number;  /* of a part: its place among the parts */
+	uint32_t n_keys;  /* how many of the request's keys it has */
+	uint32_t values;  /* memcached: VALUE blocks in the reply */
+	uint32_t skip;	  /* replies that come before its own and are dropped */
+	uint32_t skipped; /* of them, since it was last sent */
+	uint32_t
+		refusal; /* bytes of the first of them that was an error: it stands before its own */
+	uint16_t attempts;  /* times it was given to a connection */
+	bool reads;	    /* the row's CMD_READ: it may be sent again */
+	bool is_error;	    /* the reply is the node's error */
+	bool waits;	    /* it may wait at the server: no time limit is the proxy's */
+	bool keeps_bytes;   /* they are needed again after they were written */
+	bool keeps_refusal; /* an error among the replies that are dropped is kept: see `refusal` */
+	bool asks;	    /* Redis Cluster: ASKING stands before the command */
+	bool has_waited;    /* for as long as it may: what it comes to now is its client's */
+	bool waits_alone;   /* for its slot, while others of its node go on: see hold.h */
+	bool translated;    /* memcached: packets for a text command: see plan/translate */
+	bool barrier;	    /* memcached: its reply ends with MN, which is cut off */
+	bool pieces_taken;  /* some of the reply has gone to the client already */
+	uint8_t result;	    /* of a part: enum call_result, once done */
 };
 
 TAILQ_HEAD(call_queue, call);

@@ -204,6 +204,7 @@ void connset_send(struct engine *engine, uint64_t client_id, struct call *call)
 
 	/* One that is sent again knows nothing of what was answered before. */
 	call->skipped = 0;
+	call->refusal = 0;
 	call->is_error = false;
 	if (unlikely(call->lease != NULL)) {
 		upstream_send(call->lease, call);

@@ -98,7 +98,10 @@ static bool drop_reply(struct upstream *up, struct call *call)
 	if (!is_request(call) && call == &up->hello &&
 	    up->codec->is_error(chain_head(&call->reply)))
 		return false;
-	chain_clear(&up->engine->chunks, &call->reply);
+	if (call->keeps_refusal && call->refusal == 0 &&
+	    up->codec->is_error(chain_head(&call->reply)))
+		call->refusal = (uint32_t)call->reply.bytes;
+	chain_drop_tail(&up->engine->chunks, &call->reply, call->reply.bytes - call->refusal);
 	up->frame = (struct frame){0};
 	call->skipped++;
 	return true;

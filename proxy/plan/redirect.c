@@ -6,8 +6,10 @@
 #include "core/connset.h"
 #include "core/hold.h"
 
-#define LINE_MAX     320 /* bytes of an error line that are looked at */
-#define ATTEMPTS_MAX 16 /* sends of one call: nodes that send it round in a circle are left alone */
+#define LINE_MAX 320 /* bytes of an error line that are looked at */
+#define ATTEMPTS_MAX                                                                               \
+	16	     /* sends of one call: nodes that send it round in a circle are given a rest */
+#define HOPS_AGAIN 3 /* sends after it */
 
 /* The next word of a line, off its front. */
 static struct span cut_word(struct span *line)
@@ -100,6 +102,8 @@ static void go_to(struct call *call, const struct endpoint *endpoint, bool asks)
 static bool wait(struct call *call)
 {
 	redirect_ask(call, false);
+	if (call->attempts > ATTEMPTS_MAX - HOPS_AGAIN)
+		call->attempts = ATTEMPTS_MAX - HOPS_AGAIN;
 	return hold_take_alone(call);
 }
 

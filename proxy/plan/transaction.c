@@ -155,9 +155,7 @@ static void queued_done(struct call *call, enum call_result result)
 	if (transaction_moves(call, result))
 		return;
 	struct transaction *tx = of(call);
-	if (tx != NULL && result != CALL_REPLY)
-		tx->is_dirty = true;
-	else if (tx != NULL && !call->is_error)
+	if (tx != NULL && result == CALL_REPLY && !call->is_error)
 		transaction_keep(tx, call);
 	plan_answer(call, result);
 }

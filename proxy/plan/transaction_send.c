@@ -40,6 +40,7 @@ static void open_with(struct transaction *tx, struct call *call)
 	chain_move(chunks, &bytes, &call->bytes);
 	chain_move(chunks, &call->bytes, &bytes);
 	call->skip = tx->asks + 1U + tx->n_queued;
+	call->keeps_refusal = true;
 	tx->is_sent = true;
 }
 
@@ -73,6 +74,7 @@ static void begin_at_node(struct call *call)
 		tx->lease = lease_take(request->engine, call->endpoint, request->kind, &tx->owner,
 				       &why);
 	if (tx == NULL || tx->lease == NULL) {
+		call->has_waited |= tx == NULL;
 		call->done(call, why);
 		return;
 	}
@@ -149,6 +151,23 @@ static bool is_refusal(const struct call *call)
 		if (span_starts_with(reply, span_of(refusals[i])))
 			return true;
 	return hold_is_refusal(reply);
+}
+
+/* What was queued may be refused when it comes to another node: then that is what the node says. */
+static void choose_reply(struct call *call)
+{
+	struct chunk_pool *chunks = &call->request->engine->chunks;
+	uint32_t refusal = call->refusal;
+
+	call->refusal = 0;
+	call->keeps_refusal = false;
+	if (refusal == 0)
+		return;
+	if (is_refusal(call))
+		chain_drop_tail(chunks, &call->reply, call->reply.bytes - refusal);
+	else
+		chain_consume(chunks, &call->reply, refusal);
+	call->is_error = chain_head(&call->reply).p[0] == '-';
 }
 
 static void set_reply(struct call *call, const char *line)
@@ -234,12 +253,15 @@ bool transaction_moves(struct call *call, enum call_result result)
 	struct session *session = call->request->session;
 	struct transaction *tx = session != NULL ? session->transaction : NULL;
 
+	if (result == CALL_REPLY)
+		choose_reply(call);
 	if (tx == NULL || tx->is_lost || tx->is_stale)
 		return false;
 	if (tx->refused == call)
 		return seek(tx, call, result);
 	if (tx->refused != NULL) {
 		call->lease = NULL;
+		chain_clear(&call->request->engine->chunks, &call->reply);
 		close_opening(tx, call);
 		TAILQ_INSERT_TAIL(&tx->behind, call, fifo);
 		return true;

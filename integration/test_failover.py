@@ -5,6 +5,7 @@ Every node, name server and Sentinel is a real one. Figures are printed (-s), no
 
 import json
 import re
+import socket
 import time
 
 import pytest
@@ -82,6 +83,22 @@ def test_the_record_of_a_primary_moves(start, names, group, ttl, known):
     group.wait_synced()
     clients.check(load.read_from(group.primary))
     clients.assert_no_errors()
+
+
+def test_after_a_reload_that_failed_the_same_servers_are_asked(start, names, group):
+    """The settings that were refused had others, which know nothing."""
+    names.set("p.test", group.primary.host, 1)
+    proxy = start(f"p.test:{group.primary.port}", names=names)
+    before, pool = proxy.config, proxy.config["pools"]["main"]
+    with socket.create_server((servers.LOOPBACK, 0)) as taken, proxy.connect() as conn:
+        listen = [pool["listen"], f"{servers.LOOPBACK}:{taken.getsockname()[1]}"]
+        dns = {**before["dns"], "servers": [f"{servers.LOOPBACK}:{servers.free_port()}"]}
+        code, body = proxy.reload({**before, "dns": dns, "pools": {"main": {**pool, "listen": listen}}})
+        assert code == 422 and "in use" in body, body
+        group.failover(1)
+        names.set("p.test", group.primary.host, 1)
+        assert conn.call("SET", "k", "v") == OK
+    assert group.primary.ask("GET", "k") == b"v"
 
 
 @pytest.mark.timeout(120)

@@ -159,25 +159,49 @@ static struct topology *build(struct registry *registry, const struct config *co
 	return NULL;
 }
 
-struct topology *registry_prepare(struct registry *registry, const struct config *config,
-				  struct error *error)
+/* Names are asked of the servers that these settings name. */
+static int ask_as(struct registry *registry, const struct config *config, struct error *error)
 {
 	bool is_new = false;
 
 	if (names_use(registry->names, config, &is_new, error) != 0)
-		return NULL;
+		return -1;
 	if (is_new && registry->config != NULL)
 		members_follow(registry->members, registry->config,
 			       names_resolver(registry->names));
-	return build(registry, config, error);
+	return 0;
+}
+
+/* The settings that were tried are not taken. */
+static void go_back(struct registry *registry)
+{
+	struct error error;
+
+	if (registry->config != NULL && ask_as(registry, registry->config, &error) != 0)
+		log_write(LOG_LEVEL_ERROR, "names are asked of the new 'dns.servers': %s",
+			  error.text);
+	if (newest(registry) != NULL)
+		names_want(registry->names, newest(registry), NULL);
+}
+
+struct topology *registry_prepare(struct registry *registry, const struct config *config,
+				  struct error *error)
+{
+	struct topology *topology;
+
+	if (ask_as(registry, config, error) != 0)
+		return NULL;
+	topology = build(registry, config, error);
+	if (topology == NULL)
+		go_back(registry);
+	return topology;
 }
 
 void registry_discard(struct registry *registry, struct topology *topology)
 {
 	ids_drop(registry->ids, topology);
 	topology_unref(topology);
-	if (newest(registry) != NULL)
-		names_want(registry->names, newest(registry), NULL);
+	go_back(registry);
 }
 
 void registry_commit(struct registry *registry, const struct config *config,

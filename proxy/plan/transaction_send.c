@@ -57,8 +57,10 @@ static void close_opening(struct transaction *tx, struct call *call)
 
 static void put(struct transaction *tx, struct call *call)
 {
+	const struct endpoint *endpoint = tx->lease->endpoint;
+
 	call->lease = tx->lease;
-	call->endpoint = tx->lease->endpoint;
+	call_point(call, endpoint->shard, endpoint);
 	open_with(tx, call);
 	connset_send(call->request->engine, call->request->client_id, call);
 }

@@ -5,25 +5,13 @@
 #include <string.h>
 
 #include "suites.h"
+#include "told.h"
 
-static struct text errors, warnings;
+static struct told told;
 
 static void tear_down(void)
 {
-	text_free(&errors);
-	text_free(&warnings);
-}
-
-static struct config *parse(const char *yaml)
-{
-	text_reset(&errors);
-	text_reset(&warnings);
-	return config_parse(span_of(yaml), "f", &errors, &warnings);
-}
-
-static const char *told(const struct text *text)
-{
-	return text->p != NULL ? text->p : "";
+	told_free(&told);
 }
 
 /* What is right and short; cases put one thing more behind it. */
@@ -60,9 +48,8 @@ static const char every_setting[] =
 
 START_TEST(reads_every_setting_of_the_file_and_pool)
 {
-	struct config *config = parse(every_setting);
+	struct config *config = told_parse_well(&told, every_setting);
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	ck_assert_uint_eq(config->workers, 3);
 	ck_assert_str_eq(config->admin_listen, "127.0.0.1:9601");
 	ck_assert_int_eq(config->log_level, 1);
@@ -82,14 +69,14 @@ START_TEST(reads_every_setting_of_the_file_and_pool)
 	ck_assert_str_eq(pool->hash_tag, "{}");
 	ck_assert_str_eq(pool->key_prefix_ignored, "app:");
 	ck_assert_str_eq(pool->node_string, "{host}:{port}");
-	ck_assert_str_eq(told(&warnings), "");
+	ck_assert_str_eq(told_warnings(&told), "");
 	config_free(config);
 }
 END_TEST
 
 START_TEST(reads_every_limit_and_shard)
 {
-	struct config *config = parse(every_setting);
+	struct config *config = told_parse(&told, every_setting);
 	const struct pool_spec *pool = config->pools;
 	const struct pool_settings *settings = &pool->settings;
 	ck_assert_uint_eq(settings->connect_ms, 1);
@@ -114,14 +101,14 @@ END_TEST
 
 START_TEST(reads_what_replicas_need)
 {
-	struct config *config = parse(
+	struct config *config = told_parse_well(
+		&told,
 		POOL "    reads: prefer-replica\n    replica_choice: turn\n    zone: east\n"
 		     "    max_lag_bytes: 1m\n    read_your_writes: 500ms\n"
 		     "    read_your_writes_by: user\n    health: {every: 1s, timeout: 2s}\n"
 		     "    limits: {leases: 5}\n    shards:\n      - name: x\n        primary: b:1\n"
 		     "        replicas: [c:1, {address: d:1, zone: east}]\n      - e:1\n");
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	const struct pool_spec *pool = config->pools;
 	ck_assert_int_eq(pool->settings.reads, READS_PREFER_REPLICA);
 	ck_assert_int_eq(pool->settings.replica_choice, CHOICE_TURN);
@@ -137,7 +124,7 @@ START_TEST(reads_what_replicas_need)
 	ck_assert_ptr_null(pool->shards[0].replicas[0].zone);
 	ck_assert_str_eq(pool->shards[0].replicas[1].zone, "east");
 	ck_assert_uint_eq(pool->shards[1].n_replicas, 0);
-	ck_assert_str_eq(told(&warnings), "");
+	ck_assert_str_eq(told_warnings(&told), "");
 	config_free(config);
 }
 END_TEST
@@ -145,10 +132,10 @@ END_TEST
 /* The file of all settings spells out what is so anyway. */
 START_TEST(memcached_may_spell_out_defaults)
 {
-	struct config *config = parse(MC "    reads: primary\n    max_lag_bytes: off\n"
-					 "    health: {every: 250ms}\n" TAIL);
+	struct config *config =
+		told_parse_well(&told, MC "    reads: primary\n    max_lag_bytes: off\n"
+					  "    health: {every: 250ms}\n" TAIL);
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	config_free(config);
 }
 END_TEST
@@ -162,8 +149,7 @@ START_TEST(reads_how_nodes_are_probed)
 
 		snprintf(yaml, sizeof(yaml), "%s%s%s", heads[i],
 			 "    health: {every: 2s, timeout: 100ms, fall: 1, rise: 1000}\n", TAIL);
-		struct config *config = parse(yaml);
-		ck_assert_msg(config != NULL, "%s", told(&errors));
+		struct config *config = told_parse_well(&told, yaml);
 		const struct pool_settings *settings = &config->pools->settings;
 		ck_assert_uint_eq(settings->health_every_ms, 2000);
 		ck_assert_uint_eq(settings->health_timeout_ms, 100);
@@ -188,9 +174,8 @@ START_TEST(reads_what_clients_are_told)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct config *config = parse(cases[i].yaml);
+		struct config *config = told_parse_well(&told, cases[i].yaml);
 
-		ck_assert_msg(config != NULL, "%s", told(&errors));
 		const struct string_list *hosts = &config->pools->cluster_config;
 		ck_assert_uint_eq(hosts->n, cases[i].n);
 		if (hosts->n > 0)
@@ -205,11 +190,23 @@ END_TEST
 /* Nothing but the word is wrong with a protocol that is misspelt. */
 START_TEST(an_unknown_protocol_is_told_alone)
 {
-	ck_assert_ptr_null(parse("pools:\n  p:\n    protocol: reddis\n    listen: a:1\n"
-				 "    zone: x\n    reads: replica\n" TAIL));
-	ck_assert_ptr_null(strstr(told(&errors), "only with"));
+	ck_assert_ptr_null(told_parse(&told, "pools:\n  p:\n    protocol: reddis\n    listen: a:1\n"
+					     "    zone: x\n    reads: replica\n" TAIL));
+	ck_assert_ptr_null(strstr(told_errors(&told), "only with"));
 }
 END_TEST
+
+/* The text, which is freed, is at a limit, or one past it, of which this is said. */
+static void expect_limit(struct text *yaml, bool is_within, const char *error)
+{
+	struct config *config = told_parse(&told, yaml->p);
+
+	if (is_within)
+		config_free(told_well(&told, config));
+	else
+		told_expect_refused(&told, config, error);
+	text_free(yaml);
+}
 
 START_TEST(as_many_replicas_as_allowed_and_no_more)
 {
@@ -219,12 +216,7 @@ START_TEST(as_many_replicas_as_allowed_and_no_more)
 		text_puts(&yaml, POOL "    shards:\n      - primary: b:1\n        replicas:\n");
 		for (int i = 0; i < n; i++)
 			text_printf(&yaml, "          - c:%d\n", i + 1);
-		struct config *config = parse(yaml.p);
-		ck_assert_int_eq(config != NULL, n == 32);
-		if (n > 32)
-			ck_assert_ptr_nonnull(strstr(told(&errors), "more than 32 replicas"));
-		config_free(config);
-		text_free(&yaml);
+		expect_limit(&yaml, n == 32, "more than 32 replicas");
 	}
 }
 END_TEST
@@ -242,19 +234,14 @@ START_TEST(as_many_nodes_as_allowed_and_no_more)
 				text_printf(&yaml, "a:%d,", j + 2);
 			text_puts(&yaml, "]}\n");
 		}
-		struct config *config = parse(yaml.p);
-		ck_assert_msg((config != NULL) == (spare == 0), "%s", told(&errors));
-		if (spare)
-			ck_assert_ptr_nonnull(strstr(told(&errors), "more than 65535 nodes"));
-		config_free(config);
-		text_free(&yaml);
+		expect_limit(&yaml, spare == 0, "more than 65535 nodes");
 	}
 }
 END_TEST
 
 START_TEST(one_address_needs_no_list)
 {
-	struct config *config = parse(POOL TAIL);
+	struct config *config = told_parse(&told, POOL TAIL);
 
 	ck_assert_uint_eq(config->pools->listen.n, 1);
 	ck_assert_str_eq(config->pools->listen.v[0], "a:1");
@@ -394,11 +381,7 @@ static const struct {
 
 START_TEST(tells_what_is_wrong_and_where)
 {
-	struct config *config = parse(broken[_i].yaml);
-
-	ck_assert_ptr_null(config);
-	ck_assert_msg(strstr(told(&errors), broken[_i].error) != NULL, "for %s\ntold %s",
-		      broken[_i].yaml, told(&errors));
+	told_expect_refused(&told, told_parse(&told, broken[_i].yaml), broken[_i].error);
 }
 END_TEST
 
@@ -413,12 +396,12 @@ START_TEST(tells_all_errors_in_one_go)
 					    "f:7:1: zzz: "};
 	const char *at;
 
-	ck_assert_ptr_null(parse("workers: none\npools:\n  p:\n    protocol: reddis\n"
-				 "    listn: a:1\n    shards:   [b, c]\nzzz: 1\n"));
-	at = told(&errors);
+	ck_assert_ptr_null(told_parse(&told, "workers: none\npools:\n  p:\n    protocol: reddis\n"
+					     "    listn: a:1\n    shards:   [b, c]\nzzz: 1\n"));
+	at = told_errors(&told);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		at = strstr(at, parts[i]);
-		ck_assert_msg(at != NULL, "no %s in %s", parts[i], told(&errors));
+		ck_assert_msg(at != NULL, "no %s in %s", parts[i], told_errors(&told));
 	}
 }
 END_TEST
@@ -426,10 +409,11 @@ END_TEST
 /* The value behind an alias is not known, so nothing more is said of it. */
 START_TEST(what_was_refused_is_told_once)
 {
-	ck_assert_ptr_null(parse(POOL "    shards: *x\n    hash: *y\n"));
-	ck_assert_str_eq(told(&errors), "f:5:13: an alias ('*name'), which is not supported; write "
-					"the value out\nf:6:11: an alias ('*name'), which is not "
-					"supported; write the value out\n");
+	ck_assert_ptr_null(told_parse(&told, POOL "    shards: *x\n    hash: *y\n"));
+	ck_assert_str_eq(told_errors(&told),
+			 "f:5:13: an alias ('*name'), which is not supported; write "
+			 "the value out\nf:6:11: an alias ('*name'), which is not "
+			 "supported; write the value out\n");
 }
 END_TEST
 
@@ -459,11 +443,10 @@ static const struct {
 
 START_TEST(warns_of_what_is_unwise)
 {
-	struct config *config = parse(unwise[_i].yaml);
+	struct config *config = told_parse_well(&told, unwise[_i].yaml);
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
-	ck_assert_msg(strstr(told(&warnings), unwise[_i].warning) != NULL, "told %s",
-		      told(&warnings));
+	ck_assert_msg(strstr(told_warnings(&told), unwise[_i].warning) != NULL, "told %s",
+		      told_warnings(&told));
 	config_free(config);
 }
 END_TEST
@@ -478,12 +461,7 @@ START_TEST(as_many_pools_as_allowed_and_no_more)
 			text_printf(&yaml,
 				    "  p%d: {protocol: redis, listen: a:%d, shards: [b:1]}\n", i,
 				    i + 1);
-		struct config *config = parse(yaml.p);
-		ck_assert_int_eq(config != NULL, n == 1000);
-		if (n > 1000)
-			ck_assert_ptr_nonnull(strstr(told(&errors), "more than 1000 pools"));
-		config_free(config);
-		text_free(&yaml);
+		expect_limit(&yaml, n == 1000, "more than 1000 pools");
 	}
 }
 END_TEST
@@ -496,12 +474,7 @@ START_TEST(as_many_shards_as_allowed_and_no_more)
 		text_puts(&yaml, POOL "    distribution: modula\n    shards:\n");
 		for (int i = 0; i < n; i++)
 			text_printf(&yaml, "      - b:%d\n", i + 1);
-		struct config *config = parse(yaml.p);
-		ck_assert_int_eq(config != NULL, n == DIST_NODES_MAX);
-		if (n > DIST_NODES_MAX)
-			ck_assert_ptr_nonnull(strstr(told(&errors), "more than 4096 shards"));
-		config_free(config);
-		text_free(&yaml);
+		expect_limit(&yaml, n == DIST_NODES_MAX, "more than 4096 shards");
 	}
 }
 END_TEST
@@ -514,9 +487,10 @@ START_TEST(every_prefix_is_read_or_refused)
 		"      - {name: \"x\\ty\", primary: 'b:2'}\n";
 
 	for (size_t len = 0; len < sizeof(whole); len++) {
-		text_reset(&errors);
-		struct config *config = config_parse(span_make(whole, len), "f", &errors, NULL);
-		ck_assert_int_eq(config == NULL, errors.len > 0);
+		text_reset(&told.errors);
+		struct config *config =
+			config_parse(span_make(whole, len), "f", &told.errors, NULL);
+		ck_assert_int_eq(config == NULL, told.errors.len > 0);
 		config_free(config);
 	}
 }
@@ -524,17 +498,17 @@ END_TEST
 
 START_TEST(a_file_that_is_not_there_is_an_error)
 {
-	ck_assert_ptr_null(config_load("/nonexistent/f.yaml", &errors, &warnings));
-	ck_assert_ptr_nonnull(strstr(told(&errors), "/nonexistent/f.yaml: cannot be read: "));
+	ck_assert_ptr_null(config_load("/nonexistent/f.yaml", &told.errors, &told.warnings));
+	ck_assert_ptr_nonnull(strstr(told_errors(&told), "/nonexistent/f.yaml: cannot be read: "));
 }
 END_TEST
 
 START_TEST(arguments_make_a_pool)
 {
 	struct config *config =
-		config_from_args(PROTOCOL_MEMCACHED, "a,b:7,unix:/c,[::1]", "127.0.0.1:1", &errors);
+		told_well(&told, config_from_args(PROTOCOL_MEMCACHED, "a,b:7,unix:/c,[::1]",
+						  "127.0.0.1:1", &told.errors));
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	const struct pool_spec *pool = config->pools;
 	ck_assert_uint_eq(config->n_pools, 1);
 	ck_assert_str_eq(pool->name, "memcached");
@@ -552,7 +526,7 @@ END_TEST
 
 START_TEST(arguments_listen_on_loopback_by_default)
 {
-	struct config *config = config_from_args(PROTOCOL_REDIS, "a", NULL, &errors);
+	struct config *config = config_from_args(PROTOCOL_REDIS, "a", NULL, &told.errors);
 
 	ck_assert_str_eq(config->pools->listen.v[0], "127.0.0.1:6379");
 	ck_assert_str_eq(config->pools->shards[0].primary, "a:6379");
@@ -573,10 +547,10 @@ static const struct {
 
 START_TEST(bad_arguments_are_told)
 {
-	ck_assert_ptr_null(config_from_args(PROTOCOL_REDIS, bad_arguments[_i].addresses,
-					    bad_arguments[_i].listen, &errors));
-	ck_assert_msg(strstr(told(&errors), bad_arguments[_i].error) != NULL, "told %s",
-		      told(&errors));
+	struct config *config = config_from_args(PROTOCOL_REDIS, bad_arguments[_i].addresses,
+						 bad_arguments[_i].listen, &told.errors);
+
+	told_expect_refused(&told, config, bad_arguments[_i].error);
 }
 END_TEST
 

@@ -7,13 +7,13 @@
 #include "proto/command.h"
 #include "route/topology.h"
 #include "suites.h"
+#include "told.h"
 
-static struct text errors, warnings;
+static struct told told;
 
 static void tear_down(void)
 {
-	text_free(&errors);
-	text_free(&warnings);
+	told_free(&told);
 }
 
 /* A pool of Redis with `lines`, of four blanks each, behind line 5. */
@@ -21,19 +21,12 @@ static struct config *parse(const char *lines)
 {
 	struct text yaml = {0};
 
-	text_reset(&errors);
-	text_reset(&warnings);
 	text_printf(&yaml,
 		    "pools:\n  p:\n    protocol: redis\n    listen: a:1\n    shards: [b:1]\n%s",
 		    lines);
-	struct config *config = config_parse(span_make(yaml.p, yaml.len), "f", &errors, &warnings);
+	struct config *config = told_parse(&told, yaml.p);
 	text_free(&yaml);
 	return config;
-}
-
-static const char *told(const struct text *text)
-{
-	return text->p != NULL ? text->p : "";
 }
 
 static uint32_t id_of(const char *name)
@@ -86,8 +79,7 @@ START_TEST(commands_become_bits)
 		 "      - {name: Bf.Exists, keys: [1, 1, 1], write: false}\n"
 		 "    users:\n      - {name: u, commands: %s}\n",
 		 rules[_i].commands);
-	struct config *config = parse(lines);
-	ck_assert_msg(config != NULL, "%s", told(&errors));
+	struct config *config = told_well(&told, parse(lines));
 	const struct user_spec *user = config->pools->users;
 
 	for (size_t i = 0; i < 4 && rules[_i].allowed[i] != NULL; i++)
@@ -107,10 +99,9 @@ END_TEST
 
 START_TEST(a_user_without_commands_may_all)
 {
-	struct config *config =
-		parse("    users: [{name: u, password: x, prefixes: [\"a:\", \"b:\"]}]\n");
+	struct config *config = told_well(
+		&told, parse("    users: [{name: u, password: x, prefixes: [\"a:\", \"b:\"]}]\n"));
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	ck_assert_ptr_null(config->pools->users->allowed);
 	ck_assert_str_eq(config->pools->users->password.text, "x");
 	ck_assert_uint_eq(config->pools->users->prefixes.n, 2);
@@ -121,12 +112,12 @@ END_TEST
 
 START_TEST(prefixes_refuse_what_they_say)
 {
-	struct config *config = parse(
-		"    commands: [{name: bf.add}]\n    prefixes:\n"
-		"      - {match: \"lock:\", reads: replica, refuse: [DEL, object|freq, bf.add]}\n"
-		"      - {match: \"log:\", refuse: write}\n      - match: \"x\"\n");
+	struct config *config = told_well(
+		&told, parse("    commands: [{name: bf.add}]\n    prefixes:\n"
+			     "      - {match: \"lock:\", reads: replica, refuse: [DEL, "
+			     "object|freq, bf.add]}\n"
+			     "      - {match: \"log:\", refuse: write}\n      - match: \"x\"\n"));
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	const struct prefix_spec *lock = config->pools->prefixes, *log = lock + 1, *x = lock + 2;
 
 	ck_assert_uint_eq(config->pools->n_prefixes, 3);
@@ -146,11 +137,12 @@ END_TEST
 
 START_TEST(prefixes_have_rules_for_expiry_times)
 {
-	struct config *config = parse(
-		"    ttl_jitter: 2.5%\n    max_ttl: 60d\n    default_ttl: 1h\n    prefixes:\n"
-		"      - {match: \"a\", max_ttl: off, default_ttl: 5m}\n      - {match: b}\n");
+	struct config *config = told_well(
+		&told,
+		parse("    ttl_jitter: 2.5%\n    max_ttl: 60d\n    default_ttl: 1h\n    prefixes:\n"
+		      "      - {match: \"a\", max_ttl: off, default_ttl: 5m}\n      - {match: "
+		      "b}\n"));
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	const struct ttl_rule *pools = &config->pools->settings.ttl;
 	const struct prefix_spec *a = config->pools->prefixes, *b = a + 1;
 
@@ -167,10 +159,10 @@ END_TEST
 
 START_TEST(own_commands_are_read)
 {
-	struct config *config = parse("    commands:\n      - {name: BF.ADD, keys: [1, -2, 3]}\n"
-				      "      - {name: m, keys: [], write: false}\n");
+	struct config *config =
+		told_well(&told, parse("    commands:\n      - {name: BF.ADD, keys: [1, -2, 3]}\n"
+				       "      - {name: m, keys: [], write: false}\n"));
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	const struct command_spec *commands = config->pools->commands;
 
 	ck_assert_uint_eq(config->pools->n_commands, 2);
@@ -237,9 +229,7 @@ static const struct {
 
 START_TEST(tells_what_is_wrong)
 {
-	ck_assert_ptr_null(parse(broken[_i].lines));
-	ck_assert_msg(strstr(told(&errors), broken[_i].error) != NULL, "for %s\ntold %s",
-		      broken[_i].lines, told(&errors));
+	told_expect_refused(&told, parse(broken[_i].lines), broken[_i].error);
 }
 END_TEST
 
@@ -248,9 +238,9 @@ START_TEST(goes_on_without_names)
 {
 	ck_assert_ptr_null(parse("    users: [{commands: +get}]\n    prefixes: [{refuse: get}]\n"
 				 "    commands: [{keys: []}]\n"));
-	ck_assert_ptr_nonnull(strstr(told(&errors), "users[0]: 'name' is missing"));
-	ck_assert_ptr_nonnull(strstr(told(&errors), "prefixes[0]: 'match' is missing"));
-	ck_assert_ptr_nonnull(strstr(told(&errors), "commands[0]: 'name' is missing"));
+	ck_assert_ptr_nonnull(strstr(told_errors(&told), "users[0]: 'name' is missing"));
+	ck_assert_ptr_nonnull(strstr(told_errors(&told), "prefixes[0]: 'match' is missing"));
+	ck_assert_ptr_nonnull(strstr(told_errors(&told), "commands[0]: 'name' is missing"));
 }
 END_TEST
 

@@ -5,25 +5,13 @@
 
 #include "control/config.h"
 #include "suites.h"
+#include "told.h"
 
-static struct text errors, warnings;
+static struct told told;
 
 static void tear_down(void)
 {
-	text_free(&errors);
-	text_free(&warnings);
-}
-
-static struct config *parse(const char *yaml)
-{
-	text_reset(&errors);
-	text_reset(&warnings);
-	return config_parse(span_of(yaml), "f", &errors, &warnings);
-}
-
-static const char *told(const struct text *text)
-{
-	return text->p != NULL ? text->p : "";
+	told_free(&told);
 }
 
 /* What is right and short; cases put one thing more behind it. */
@@ -48,15 +36,14 @@ START_TEST(reads_every_source)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct config *config = parse(cases[i].yaml);
+		struct config *config = told_parse_well(&told, cases[i].yaml);
 
-		ck_assert_msg(config != NULL, "%s", told(&errors));
 		const char *base = (const char *)&config->pools[0].discover;
 		ck_assert_str_eq(*(char *const *)(const void *)(base + cases[i].offset),
 				 cases[i].text);
 		ck_assert_uint_eq(config->pools[0].n_shards, 0);
 		ck_assert_uint_eq(config->pools[0].discover.every_ms, 0);
-		ck_assert_str_eq(told(&warnings), "");
+		ck_assert_str_eq(told_warnings(&told), "");
 		config_free(config);
 	}
 }
@@ -64,11 +51,11 @@ END_TEST
 
 START_TEST(reads_sentinels_with_their_masters)
 {
-	struct config *config = parse(
+	struct config *config = told_parse_well(
+		&told,
 		REDIS "    discover: {sentinel: [s:1, \"[::1]:2\"], masters: [a, b], every: 2s}\n"
 		      "    reads: prefer-replica\n");
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	const struct discover_spec *discover = &config->pools[0].discover;
 	ck_assert_uint_eq(discover->sentinel.n, 2);
 	ck_assert_str_eq(discover->sentinel.v[1], "[::1]:2");
@@ -76,16 +63,15 @@ START_TEST(reads_sentinels_with_their_masters)
 	ck_assert_str_eq(discover->masters.v[0], "a");
 	ck_assert_uint_eq(discover->every_ms, 2000);
 	ck_assert_uint_eq(discover->cluster.n, 0);
-	ck_assert_str_eq(told(&warnings), "");
+	ck_assert_str_eq(told_warnings(&told), "");
 	config_free(config);
 }
 END_TEST
 
 START_TEST(reads_a_clusters_nodes)
 {
-	struct config *config = parse(REDIS "    discover: {cluster: n:1}\n");
+	struct config *config = told_parse_well(&told, REDIS "    discover: {cluster: n:1}\n");
 
-	ck_assert_msg(config != NULL, "%s", told(&errors));
 	ck_assert_uint_eq(config->pools[0].discover.cluster.n, 1);
 	ck_assert_str_eq(config->pools[0].discover.cluster.v[0], "n:1");
 	config_free(config);
@@ -142,18 +128,16 @@ static const struct {
 
 START_TEST(says_what_is_wrong_with_a_source)
 {
-	ck_assert_ptr_null(parse(broken[_i].yaml));
-	ck_assert_msg(strstr(told(&errors), broken[_i].error) != NULL, "%s\nnot in:\n%s",
-		      broken[_i].error, told(&errors));
+	told_expect_refused(&told, told_parse(&told, broken[_i].yaml), broken[_i].error);
 }
 END_TEST
 
 /* What is wrong already needs no second complaint about what is missing then. */
 START_TEST(a_refused_source_is_told_once)
 {
-	ck_assert_ptr_null(parse(MC "    discover: {dns: n, every: 1s}\n"));
-	ck_assert_msg(strchr(told(&errors), '\n') == strrchr(told(&errors), '\n'), "%s",
-		      told(&errors));
+	ck_assert_ptr_null(told_parse(&told, MC "    discover: {dns: n, every: 1s}\n"));
+	ck_assert_msg(strchr(told_errors(&told), '\n') == strrchr(told_errors(&told), '\n'), "%s",
+		      told_errors(&told));
 }
 END_TEST
 

@@ -5,36 +5,22 @@
 
 #include "control/config.h"
 #include "suites.h"
+#include "told.h"
 
 #define MC                                                                                         \
 	"pools:\n  p:\n    protocol: memcached\n    listen: 127.0.0.1:1\n    shards: [a:1, b:2]\n"
 #define REDIS "pools:\n  p:\n    protocol: redis\n    listen: 127.0.0.1:1\n    shards: [a:1, b:2]\n"
 
-static struct text errors;
+static struct told told;
 
 static void tear_down(void)
 {
-	text_free(&errors);
-}
-
-static struct config *parse(const char *yaml)
-{
-	text_reset(&errors);
-	text_puts(&errors, "");
-	return config_parse(span_of(yaml), "f", &errors, NULL);
-}
-
-static struct config *parse_well(const char *yaml)
-{
-	struct config *config = parse(yaml);
-
-	ck_assert_msg(config != NULL, "%s", errors.p);
-	return config;
+	told_free(&told);
 }
 
 START_TEST(a_node_that_is_down_keeps_its_keys_by_default)
 {
-	struct config *config = parse_well(MC);
+	struct config *config = told_parse_well(&told, MC);
 	const struct failover_settings *failover = &config->pools[0].settings.failover;
 
 	ck_assert_int_eq(failover->mode, FAILOVER_KEEP);
@@ -50,7 +36,8 @@ END_TEST
 
 START_TEST(reads_a_gutter)
 {
-	struct config *config = parse_well(
+	struct config *config = told_parse_well(
+		&told,
 		MC "    failover: {mode: gutter, gutter: [s:1, \"unix:/s\"], gutter_ttl: 1m, "
 		   "on_return: flush, on_down: miss}\n");
 	const struct failover_settings *failover = &config->pools[0].settings.failover;
@@ -67,7 +54,8 @@ END_TEST
 
 START_TEST(one_spare_node_needs_no_list)
 {
-	struct config *config = parse_well(MC "    failover: {mode: gutter, gutter: s:1}\n");
+	struct config *config =
+		told_parse_well(&told, MC "    failover: {mode: gutter, gutter: s:1}\n");
 
 	ck_assert_uint_eq(config->pools[0].gutter.n, 1);
 	config_free(config);
@@ -76,7 +64,8 @@ END_TEST
 
 START_TEST(reads_an_ejection)
 {
-	struct config *config = parse_well(MC "    failover: {mode: eject, eject_ttl: 30s}\n");
+	struct config *config =
+		told_parse_well(&told, MC "    failover: {mode: eject, eject_ttl: 30s}\n");
 
 	ck_assert_int_eq(config->pools[0].settings.failover.mode, FAILOVER_EJECT);
 	ck_assert_uint_eq(failover_ttl_s(&config->pools[0].settings.failover), 30);
@@ -134,26 +123,24 @@ static const struct {
 
 START_TEST(says_what_is_wrong_and_where)
 {
-	ck_assert_ptr_null(parse(wrong[_i].yaml));
-	ck_assert_msg(strstr(errors.p, wrong[_i].error) != NULL, "expected: %s\ngot: %s",
-		      wrong[_i].error, errors.p);
+	told_expect_refused(&told, told_parse(&told, wrong[_i].yaml), wrong[_i].error);
 	/* Once, and nothing that only follows from it. */
-	ck_assert_ptr_eq(strchr(errors.p, '\n'), errors.p + errors.len - 1);
+	ck_assert_ptr_eq(strchr(told.errors.p, '\n'), told.errors.p + told.errors.len - 1);
 }
 END_TEST
 
 /* A default that is spelled out is no mistake. */
 START_TEST(what_is_usual_may_be_said)
 {
-	config_free(parse_well(
-		MC
+	config_free(told_parse_well(
+		&told, MC
 		"    failover: {mode: keep, gutter_ttl: 10s, eject_ttl: off, on_down: error}\n"));
 }
 END_TEST
 
 START_TEST(redis_may_say_what_it_does_anyway)
 {
-	config_free(parse_well(REDIS "    failover: {mode: keep, on_return: keep}\n"));
+	config_free(told_parse_well(&told, REDIS "    failover: {mode: keep, on_return: keep}\n"));
 }
 END_TEST
 

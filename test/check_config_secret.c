@@ -8,10 +8,11 @@
 
 #include "control/schema.h"
 #include "suites.h"
+#include "told.h"
 
 #define SECRET "hunter2hunter2"
 
-static struct text errors, warnings;
+static struct told told;
 static char path[] = "/tmp/check_secret_XXXXXX";
 
 static void set_up(void)
@@ -28,8 +29,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	unlink(path);
-	text_free(&errors);
-	text_free(&warnings);
+	told_free(&told);
 }
 
 static void fill_file(const char *bytes, size_t len)
@@ -45,19 +45,13 @@ static struct config *parse(const char *line)
 {
 	struct text yaml = {0};
 
-	text_reset(&errors);
 	text_printf(&yaml,
 		    "pools:\n  p:\n    protocol: redis\n    listen: a:1\n    shards: [b:1]\n"
 		    "    %s\n",
 		    line);
-	struct config *config = config_parse(span_make(yaml.p, yaml.len), "f", &errors, &warnings);
+	struct config *config = told_parse(&told, yaml.p);
 	text_free(&yaml);
 	return config;
-}
-
-static const char *told(void)
-{
-	return errors.p != NULL ? errors.p : "";
 }
 
 static struct config *parse_file_password(void)
@@ -71,19 +65,19 @@ static struct config *parse_file_password(void)
 START_TEST(passwords_come_from_three_places)
 {
 	fill_file("from file\n", 10);
-	struct config *config = parse_file_password();
-	ck_assert_msg(config != NULL, "%s", told());
+	struct config *config = told_well(&told, parse_file_password());
 	ck_assert_str_eq(config->pools->clients_password.text, "from file");
 	config_free(config);
 
-	config = parse("credentials: {username: app, password_env: CHECK_SECRET}");
-	ck_assert_msg(config != NULL, "%s", told());
+	config =
+		told_well(&told, parse("credentials: {username: app, password_env: CHECK_SECRET}"));
 	ck_assert_str_eq(config->pools->credentials.name, "app");
 	ck_assert_str_eq(config->pools->credentials.password.text, SECRET);
 	config_free(config);
 
-	config = parse("users: [{name: u, password_env: CHECK_SECRET}, {name: v, password: w}]");
-	ck_assert_msg(config != NULL, "%s", told());
+	config = told_well(
+		&told,
+		parse("users: [{name: u, password_env: CHECK_SECRET}, {name: v, password: w}]"));
 	ck_assert_str_eq(config->pools->users[0].password.text, SECRET);
 	ck_assert_str_eq(config->pools->users[1].password.text, "w");
 	config_free(config);
@@ -113,7 +107,8 @@ START_TEST(a_file_is_a_password_and_a_line_end)
 	if (config != NULL)
 		ck_assert_str_eq(config->pools->clients_password.text, files[_i].want);
 	else
-		ck_assert_msg(strstr(told(), files[_i].error) != NULL, "told %s", told());
+		ck_assert_msg(strstr(told_errors(&told), files[_i].error) != NULL, "told %s",
+			      told_errors(&told));
 	config_free(config);
 }
 END_TEST
@@ -125,14 +120,14 @@ START_TEST(a_password_has_an_end)
 	memset(bytes, 'x', sizeof(bytes));
 	bytes[SECRET_MAX] = '\n';
 	fill_file(bytes, SECRET_MAX + 1);
-	struct config *config = parse_file_password();
-	ck_assert_msg(config != NULL, "%s", told());
+	struct config *config = told_well(&told, parse_file_password());
 	ck_assert_uint_eq(strlen(config->pools->clients_password.text), SECRET_MAX);
 	config_free(config);
 	bytes[SECRET_MAX] = 'x';
 	fill_file(bytes, SECRET_MAX + 1);
 	ck_assert_ptr_null(parse_file_password());
-	ck_assert_ptr_nonnull(strstr(told(), "the file is larger than any password; expected"));
+	ck_assert_ptr_nonnull(
+		strstr(told_errors(&told), "the file is larger than any password; expected"));
 }
 END_TEST
 
@@ -166,10 +161,9 @@ static const struct {
 
 START_TEST(tells_what_is_wrong_and_no_secret)
 {
-	ck_assert_ptr_null(parse(broken[_i].line));
-	ck_assert_msg(strstr(told(), broken[_i].error) != NULL, "for %s\ntold %s", broken[_i].line,
-		      told());
-	ck_assert_msg(strstr(told(), SECRET) == NULL, "for %s\ntold %s", broken[_i].line, told());
+	told_expect_refused(&told, parse(broken[_i].line), broken[_i].error);
+	ck_assert_msg(strstr(told_errors(&told), SECRET) == NULL, "for %s\ntold %s",
+		      broken[_i].line, told_errors(&told));
 }
 END_TEST
 

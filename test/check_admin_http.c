@@ -49,11 +49,7 @@ static void setup(void)
 {
 	asked = 0;
 	fleet_init(&fleet);
-	view = (struct view){
-		.topology = fleet.topology,
-		.stats = fleet.stats,
-		.n_workers = FLEET_WORKERS,
-	};
+	view = fleet_view(&fleet);
 	loop = loop_new(NULL);
 	limit = timer_new(loop, on_limit, NULL);
 	snprintf(path, sizeof(path), "/tmp/check_admin.%d", (int)getpid());

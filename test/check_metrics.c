@@ -16,12 +16,8 @@ static struct text page;
 static void setup(void)
 {
 	fleet_init(&fleet);
-	view = (struct view){
-		.topology = fleet.topology,
-		.stats = fleet.stats,
-		.n_workers = FLEET_WORKERS,
-		.started = 1700000000,
-	};
+	view = fleet_view(&fleet);
+	view.started = 1700000000;
 }
 
 static void teardown(void)

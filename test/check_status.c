@@ -16,12 +16,8 @@ static struct error error;
 static void setup(void)
 {
 	fleet_init(&fleet);
-	view = (struct view){
-		.topology = fleet.topology,
-		.stats = fleet.stats,
-		.n_workers = FLEET_WORKERS,
-		.started = time(NULL) - 100,
-	};
+	view = fleet_view(&fleet);
+	view.started = time(NULL) - 100;
 	error.text[0] = '\0';
 }
 

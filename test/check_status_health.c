@@ -41,12 +41,8 @@ static void setup(void)
 	fake_node_answer(REDIS_PORT, PING, "+PONG\r\n");
 	health = health_new(&(struct health_setup){nodes.loop, 1, on_change, &fleet});
 	health_watch(health, fleet.topology);
-	view = (struct view){
-		.topology = fleet.topology,
-		.stats = fleet.stats,
-		.n_workers = FLEET_WORKERS,
-		.health = health,
-	};
+	view = fleet_view(&fleet);
+	view.health = health;
 }
 
 static void teardown(void)

@@ -14,11 +14,7 @@ static struct text why;
 static void setup(void)
 {
 	fleet_init(&fleet);
-	view = (struct view){
-		.topology = fleet.topology,
-		.stats = fleet.stats,
-		.n_workers = FLEET_WORKERS,
-	};
+	view = fleet_view(&fleet);
 }
 
 static void teardown(void)

@@ -54,6 +54,15 @@ void fleet_fini(struct fleet *fleet)
 	topology_unref(fleet->topology);
 }
 
+struct view fleet_view(const struct fleet *fleet)
+{
+	return (struct view){
+		.topology = fleet->topology,
+		.stats = fleet->stats,
+		.n_workers = FLEET_WORKERS,
+	};
+}
+
 struct pool_stats *fleet_pool(struct fleet *fleet, int w, const char *pool)
 {
 	const struct pool *found = topology_pool(fleet->topology, pool);

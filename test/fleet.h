@@ -2,6 +2,7 @@
 #ifndef TEST_FLEET_H
 #define TEST_FLEET_H
 
+#include "control/view.h"
 #include "core/stats.h"
 #include "route/topology.h"
 
@@ -23,6 +24,9 @@ struct fleet {
 
 void fleet_init(struct fleet *fleet);
 void fleet_fini(struct fleet *fleet);
+
+/* A view of it, as the admin's pages have. */
+struct view fleet_view(const struct fleet *fleet);
 
 /* Counters of worker w. */
 struct pool_stats *fleet_pool(struct fleet *fleet, int w, const char *pool);

@@ -32,6 +32,12 @@ static void say(const char *letters, const char *info, const char *nodes)
 	}
 }
 
+static void go_away(const char *letters)
+{
+	for (; *letters != '\0'; letters++)
+		fake_node_away(&fleet, cluster_port_of(*letters));
+}
+
 static void init(size_t n)
 {
 	fake_fleet_init(&fleet, PROTOCOL_REDIS);
@@ -45,23 +51,10 @@ static void begin(void)
 	fake_fleet_begin(&fleet);
 }
 
-static void expect(const char *text)
-{
-	ck_assert_str_eq(fake_fleet_text(&fleet), text);
-}
-
-static void expect_trouble(const char *text)
-{
-	const char *trouble = discovery_trouble(fleet.discovery);
-
-	ck_assert_ptr_nonnull(trouble);
-	ck_assert_msg(strstr(trouble, text) != NULL, "%s", trouble);
-}
-
 START_TEST(finds_shards_and_asks_all_nodes)
 {
 	begin();
-	expect(SIX_TOLD);
+	fake_fleet_expect(&fleet, SIX_TOLD);
 	ck_assert_uint_eq(fleet.n_told, 1);
 	fake_fleet_advance_ms(&fleet, 3100);
 	for (const char *node = "abcxyz"; *node != '\0'; node++)
@@ -79,7 +72,7 @@ START_TEST(follows_slots_that_move)
 	say("abcxyz", OK, MOVED);
 	discovery_refresh(fleet.discovery);
 	fake_fleet_advance_ms(&fleet, 10);
-	expect(MOVED_TOLD);
+	fake_fleet_expect(&fleet, MOVED_TOLD);
 	ck_assert_uint_eq(fleet.n_told, 2);
 	fake_fleet_end(&fleet);
 }
@@ -92,18 +85,18 @@ START_TEST(a_failover_keeps_the_shards_name)
 	fake_node_away(&fleet, cluster_port_of('a'));
 	say("bcxyz", FAIL, "a:0-99! b:100-199 c:200-16383 x>a y>b z>c");
 	fake_fleet_advance_ms(&fleet, 2000);
-	expect(SIX_TOLD);
-	expect_trouble("says that the cluster is down");
+	fake_fleet_expect(&fleet, SIX_TOLD);
+	fake_fleet_expect_trouble(&fleet, "says that the cluster is down");
 	say("bcxyz", OK, "a! b:100-199 c:200-16383 x:0-99 y>b z>c");
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect("shard-0=n:7024[0-99] shard-100=n:7002+n:7025[100-199] "
-	       "shard-200=n:7003+n:7026[200-16383]");
+	fake_fleet_expect(&fleet, "shard-0=n:7024[0-99] shard-100=n:7002+n:7025[100-199] "
+				  "shard-200=n:7003+n:7026[200-16383]");
 	ck_assert_ptr_null(discovery_trouble(fleet.discovery));
 	fake_node_back(cluster_port_of('a'));
 	say("abcxyz", OK, "a>x b:100-199 c:200-16383 x:0-99 y>b z>c");
 	fake_fleet_advance_ms(&fleet, 2500);
-	expect("shard-0=n:7024+n:7001[0-99] shard-100=n:7002+n:7025[100-199] "
-	       "shard-200=n:7003+n:7026[200-16383]");
+	fake_fleet_expect(&fleet, "shard-0=n:7024+n:7001[0-99] shard-100=n:7002+n:7025[100-199] "
+				  "shard-200=n:7003+n:7026[200-16383]");
 	ck_assert_uint_eq(fleet.n_told, 3);
 	fake_fleet_end(&fleet);
 }
@@ -113,15 +106,14 @@ START_TEST(the_small_side_of_a_cut_is_not_believed)
 {
 	begin();
 	fake_fleet_advance_ms(&fleet, 10);
-	for (const char *node = "bcyz"; *node != '\0'; node++)
-		fake_node_away(&fleet, cluster_port_of(*node));
+	go_away("bcyz");
 	/* They see the others fail before they say that the cluster is down. */
 	say("ax", OK, "a:0-199 b:200! c:201-16383! x>a y>b! z>c!");
 	fake_fleet_advance_ms(&fleet, 3000);
-	expect(SIX_TOLD);
+	fake_fleet_expect(&fleet, SIX_TOLD);
 	say("ax", FAIL, "a:0-199 b:200! c:201-16383! x>a y>b! z>c!");
 	fake_fleet_advance_ms(&fleet, 3000);
-	expect(SIX_TOLD);
+	fake_fleet_expect(&fleet, SIX_TOLD);
 	ck_assert_uint_eq(fleet.n_told, 1);
 	ck_assert_ptr_nonnull(discovery_trouble(fleet.discovery));
 	fake_fleet_end(&fleet);
@@ -134,13 +126,12 @@ START_TEST(one_that_lies_alone_changes_nothing)
 	fake_fleet_advance_ms(&fleet, 10);
 	say("b", OK, "b:0-16383 a c x>a y>b z>c");
 	fake_fleet_advance_ms(&fleet, 3000);
-	expect(SIX_TOLD);
+	fake_fleet_expect(&fleet, SIX_TOLD);
 	ck_assert_uint_eq(fleet.n_told, 1);
-	for (const char *node = "acxyz"; *node != '\0'; node++)
-		fake_node_away(&fleet, cluster_port_of(*node));
+	go_away("acxyz");
 	fake_fleet_advance_ms(&fleet, 5000);
-	expect(SIX_TOLD);
-	expect_trouble("one node alone says what the cluster is");
+	fake_fleet_expect(&fleet, SIX_TOLD);
+	fake_fleet_expect_trouble(&fleet, "one node alone says what the cluster is");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -151,7 +142,7 @@ START_TEST(a_seed_that_is_away_is_done_without)
 	say("abcxyz", OK, SIX);
 	fake_node_away(&fleet, cluster_port_of('a'));
 	fake_fleet_begin(&fleet);
-	expect(SIX_TOLD);
+	fake_fleet_expect(&fleet, SIX_TOLD);
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -161,10 +152,10 @@ START_TEST(asks_on_until_a_seed_is_there)
 	init(2);
 	fake_fleet_begin(&fleet);
 	ck_assert_uint_eq(fleet.n_told, 0);
-	expect_trouble("no node answers; connect to n:7001: connection refused");
+	fake_fleet_expect_trouble(&fleet, "no node answers; connect to n:7001: connection refused");
 	say("abcxyz", OK, SIX);
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect(SIX_TOLD);
+	fake_fleet_expect(&fleet, SIX_TOLD);
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -180,15 +171,14 @@ START_TEST(begins_anew_at_the_seeds_when_no_node_is_left)
 	fake_fleet_begin(&fleet);
 	seeds[0] = (char *)(uintptr_t) "n:7001";
 	fake_fleet_advance_ms(&fleet, 100);
-	expect("shard-0=n:7001+n:7024[0-16383]");
+	fake_fleet_expect(&fleet, "shard-0=n:7001+n:7024[0-16383]");
 	uint32_t asked = fake_node_asked(6999, INFO);
-	fake_node_away(&fleet, cluster_port_of('a'));
-	fake_node_away(&fleet, cluster_port_of('x'));
+	go_away("ax");
 	fake_node_answer(6999, NODES, cluster_nodes_text("b:0-16383", 'b'));
 	say("b", OK, "b:0-16383");
 	fake_fleet_advance_ms(&fleet, 4000);
 	ck_assert_uint_gt(fake_node_asked(6999, INFO), asked);
-	expect("shard-0=n:7002[0-16383]");
+	fake_fleet_expect(&fleet, "shard-0=n:7002[0-16383]");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -207,8 +197,7 @@ START_TEST(a_large_cluster_is_asked_little)
 	for (const char *node = "abcdefghijkl"; *node != '\0'; node++)
 		asked += fake_node_asked(cluster_port_of(*node), NODES) > 1;
 	ck_assert_uint_eq(asked, 7);
-	for (const char *node = "abcdefghijkl"; *node != '\0'; node++)
-		fake_node_away(&fleet, cluster_port_of(*node));
+	go_away("abcdefghijkl");
 	for (const char *node = "abcdefghijkl"; *node != '\0'; node++)
 		connects += fake_connects(fleet.loop, cluster_port_of(*node));
 	fake_fleet_advance_ms(&fleet, 10000);
@@ -234,7 +223,7 @@ START_TEST(one_that_stalls_keeps_nobody_waiting)
 	say("bcxyz", OK, MOVED);
 	discovery_refresh(fleet.discovery);
 	fake_fleet_advance_ms(&fleet, 10);
-	expect(MOVED_TOLD);
+	fake_fleet_expect(&fleet, MOVED_TOLD);
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -261,12 +250,12 @@ START_TEST(a_hostile_answer_changes_nothing)
 		fake_node_answer(cluster_port_of(*node), NODES, hostile[_i][1]);
 	}
 	fake_fleet_advance_ms(&fleet, 5000);
-	expect(SIX_TOLD);
+	fake_fleet_expect(&fleet, SIX_TOLD);
 	ck_assert_uint_eq(fleet.n_told, 1);
 	ck_assert_ptr_nonnull(discovery_trouble(fleet.discovery));
 	say("abcxyz", OK, MOVED);
 	fake_fleet_advance_ms(&fleet, 4000);
-	expect(MOVED_TOLD);
+	fake_fleet_expect(&fleet, MOVED_TOLD);
 	fake_fleet_end(&fleet);
 }
 END_TEST

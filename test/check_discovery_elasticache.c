@@ -14,26 +14,23 @@
 
 static struct fake_fleet fleet;
 
-static void begin(const char *answer)
+static void init(void)
 {
 	fake_fleet_init(&fleet, PROTOCOL_MEMCACHED);
 	fleet.pool.discover.elasticache = (char *)(uintptr_t) "cfg:7000";
+}
+
+static void begin(const char *answer)
+{
+	init();
 	fake_node_answer(ENDPOINT, GET, answer);
 	fake_fleet_begin(&fleet);
 }
 
 static void expect(const char *text, size_t n_told)
 {
-	ck_assert_str_eq(fake_fleet_text(&fleet), text);
+	fake_fleet_expect(&fleet, text);
 	ck_assert_uint_eq(fleet.n_told, n_told);
-}
-
-static void expect_trouble(const char *text)
-{
-	const char *trouble = discovery_trouble(fleet.discovery);
-
-	ck_assert_ptr_nonnull(trouble);
-	ck_assert_msg(strstr(trouble, text) != NULL, "%s", trouble);
 }
 
 START_TEST(asks_the_endpoint_every_minute)
@@ -57,8 +54,7 @@ END_TEST
 
 START_TEST(asks_as_often_as_the_pool_says)
 {
-	fake_fleet_init(&fleet, PROTOCOL_MEMCACHED);
-	fleet.pool.discover.elasticache = (char *)(uintptr_t) "cfg:7000";
+	init();
 	fleet.pool.discover.every_ms = 100;
 	fake_node_answer(ENDPOINT, GET, ONE);
 	fake_fleet_begin(&fleet);
@@ -97,8 +93,7 @@ END_TEST
 
 START_TEST(older_engines_have_it_under_a_key)
 {
-	fake_fleet_init(&fleet, PROTOCOL_MEMCACHED);
-	fleet.pool.discover.elasticache = (char *)(uintptr_t) "cfg:7000";
+	init();
 	fake_node_answer(ENDPOINT, GET, "ERROR\r\n");
 	fake_node_answer(ENDPOINT, OLD_GET, OLD_TWO);
 	fake_fleet_begin(&fleet);
@@ -106,7 +101,7 @@ START_TEST(older_engines_have_it_under_a_key)
 	fake_node_answer(ENDPOINT, OLD_GET, "END\r\n");
 	fake_fleet_advance_ms(&fleet, 61000);
 	expect("=n:7001 =n:7002", 1);
-	expect_trouble("it knows of no cluster");
+	fake_fleet_expect_trouble(&fleet, "it knows of no cluster");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -147,7 +142,7 @@ START_TEST(keeps_what_it_has_when_nobody_answers)
 	fake_node_away(&fleet, ENDPOINT);
 	fake_fleet_advance_ms(&fleet, 61000);
 	expect("=n:7001 =n:7002", 1);
-	expect_trouble("connect to cfg:7000: connection refused");
+	fake_fleet_expect_trouble(&fleet, "connect to cfg:7000: connection refused");
 	fake_node_back(ENDPOINT);
 	fake_fleet_advance_ms(&fleet, 61000);
 	expect("=n:7001 =n:7002", 1);
@@ -159,10 +154,9 @@ END_TEST
 /* Who starts while the endpoint is away should not wait for a minute after it is back. */
 START_TEST(asks_more_often_until_it_knows)
 {
-	fake_fleet_init(&fleet, PROTOCOL_MEMCACHED);
-	fleet.pool.discover.elasticache = (char *)(uintptr_t) "cfg:7000";
+	init();
 	fake_fleet_begin(&fleet);
-	expect_trouble("connect to cfg:7000: connection refused");
+	fake_fleet_expect_trouble(&fleet, "connect to cfg:7000: connection refused");
 	fake_node_answer(ENDPOINT, GET, ONE);
 	fake_fleet_advance_ms(&fleet, 1100);
 	expect("=n:7001", 1);
@@ -193,7 +187,7 @@ START_TEST(a_lower_version_is_old_news)
 	discovery_refresh(fleet.discovery);
 	fake_fleet_settle(&fleet);
 	expect("=n:7001 =n:7002", 1);
-	expect_trouble("version 1 of the nodes is told, which is older than 2");
+	fake_fleet_expect_trouble(&fleet, "version 1 of the nodes is told, which is older than 2");
 	/* The version counts even where the list was the same. */
 	fake_node_answer(ENDPOINT, GET, "CONFIG cluster 0 18\r\n9\nn||7001 n||7002\n\r\nEND\r\n");
 	discovery_refresh(fleet.discovery);
@@ -203,7 +197,7 @@ START_TEST(a_lower_version_is_old_news)
 	discovery_refresh(fleet.discovery);
 	fake_fleet_settle(&fleet);
 	expect("=n:7001 =n:7002", 1);
-	expect_trouble("version 3 of the nodes");
+	fake_fleet_expect_trouble(&fleet, "version 3 of the nodes");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -235,8 +229,7 @@ END_TEST
 
 START_TEST(logs_in_where_nodes_ask_for_it)
 {
-	fake_fleet_init(&fleet, PROTOCOL_MEMCACHED);
-	fleet.pool.discover.elasticache = (char *)(uintptr_t) "cfg:7000";
+	init();
 	fleet.pool.credentials.name = (char *)(uintptr_t) "me";
 	fleet.pool.credentials.password.text = (char *)(uintptr_t) "pw";
 	fake_node_answer(ENDPOINT, "set slipring-login 0 -1 5\r\nme pw\r\n", "STORED\r\n");

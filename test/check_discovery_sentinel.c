@@ -58,23 +58,10 @@ static void begin(void)
 	fake_fleet_begin(&fleet);
 }
 
-static void expect(const char *text)
-{
-	ck_assert_str_eq(fake_fleet_text(&fleet), text);
-}
-
-static void expect_trouble(const char *text)
-{
-	const char *trouble = discovery_trouble(fleet.discovery);
-
-	ck_assert_ptr_nonnull(trouble);
-	ck_assert_msg(strstr(trouble, text) != NULL, "%s", trouble);
-}
-
 START_TEST(finds_the_primary_and_its_replicas)
 {
 	begin();
-	expect("m=A:1+B:1");
+	fake_fleet_expect(&fleet, "m=A:1+B:1");
 	ck_assert_uint_eq(fleet.n_told, 1);
 	ck_assert_ptr_null(discovery_trouble(fleet.discovery));
 	ck_assert_uint_eq(fake_node_asked(S3, ADDRESS), 1);
@@ -91,13 +78,13 @@ START_TEST(a_switch_is_followed_at_once)
 	begin();
 	all_say(B, "*1\r\n" ONE("A", DOWN));
 	fake_node_say(&fleet, S2, SWITCHED);
-	expect("m=A:1+B:1");
+	fake_fleet_expect(&fleet, "m=A:1+B:1");
 	fake_fleet_advance_ms(&fleet, 10);
-	expect("m=B:1");
+	fake_fleet_expect(&fleet, "m=B:1");
 	ck_assert_uint_eq(fleet.n_told, 2);
 	all_say(B, "*1\r\n" ONE("A", UP));
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect("m=B:1+A:1");
+	fake_fleet_expect(&fleet, "m=B:1+A:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -111,7 +98,7 @@ START_TEST(a_storm_of_switches_is_not_one_of_questions)
 	ck_assert_uint_eq(fake_node_asked(S1, ADDRESS), 1);
 	fake_fleet_advance_ms(&fleet, 100);
 	ck_assert_uint_eq(fake_node_asked(S1, ADDRESS), 2);
-	expect("m=A:1+B:1");
+	fake_fleet_expect(&fleet, "m=A:1+B:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -121,7 +108,7 @@ START_TEST(a_switch_is_seen_by_polling_too)
 	begin();
 	all_say(B, NO_NODES);
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect("m=B:1");
+	fake_fleet_expect(&fleet, "m=B:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -131,15 +118,16 @@ START_TEST(one_that_lies_alone_moves_nothing)
 	begin();
 	sentinel_says(S1, B, "*1\r\n" ONE("C", UP));
 	fake_fleet_advance_ms(&fleet, 5000);
-	expect("m=A:1+B:1");
+	fake_fleet_expect(&fleet, "m=A:1+B:1");
 	ck_assert_ptr_null(discovery_trouble(fleet.discovery));
 	/* Not even where it is the only one that is left. */
 	fake_node_away(&fleet, S2);
 	fake_node_away(&fleet, S3);
 	fake_fleet_advance_ms(&fleet, 5000);
-	expect("m=A:1+B:1");
+	fake_fleet_expect(&fleet, "m=A:1+B:1");
 	ck_assert_uint_eq(fleet.n_told, 1);
-	expect_trouble(
+	fake_fleet_expect_trouble(
+		&fleet,
 		"primary of m: 1 of 3 Sentinels say B:1; expected more than half; connect to "
 		"s2:7002: connection refused");
 	fake_node_back(S2);
@@ -159,7 +147,7 @@ START_TEST(starts_with_the_one_that_is_there)
 	fake_node_away(&fleet, S2);
 	sentinel_says(S3, A, "*1\r\n" ONE("B", UP));
 	fake_fleet_begin(&fleet);
-	expect("m=A:1+B:1");
+	fake_fleet_expect(&fleet, "m=A:1+B:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -169,10 +157,10 @@ START_TEST(one_sentinel_alone_is_followed)
 	init(1);
 	sentinel_says(S1, A, NO_NODES);
 	fake_fleet_begin(&fleet);
-	expect("m=A:1");
+	fake_fleet_expect(&fleet, "m=A:1");
 	sentinel_says(S1, B, NO_NODES);
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect("m=B:1");
+	fake_fleet_expect(&fleet, "m=B:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -183,9 +171,11 @@ START_TEST(keeps_what_it_has_when_all_are_away)
 	for (uint16_t port = S1; port <= S3; port++)
 		fake_node_away(&fleet, port);
 	fake_fleet_advance_ms(&fleet, 3000);
-	expect("m=A:1+B:1");
+	fake_fleet_expect(&fleet, "m=A:1+B:1");
 	ck_assert_uint_eq(fleet.n_told, 1);
-	expect_trouble("primary of m: no Sentinel answers; connect to s1:7001: connection refused");
+	fake_fleet_expect_trouble(
+		&fleet,
+		"primary of m: no Sentinel answers; connect to s1:7001: connection refused");
 	for (uint16_t port = S1; port <= S3; port++)
 		fake_node_back(port);
 	fake_fleet_advance_ms(&fleet, 1100);
@@ -205,7 +195,7 @@ START_TEST(subscribes_again_after_a_loss)
 	all_say(B, NO_NODES);
 	fake_node_say(&fleet, S2, SWITCHED);
 	fake_fleet_advance_ms(&fleet, 10);
-	expect("m=B:1");
+	fake_fleet_expect(&fleet, "m=B:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -219,7 +209,7 @@ START_TEST(one_that_stalls_keeps_nobody_waiting)
 	fake_node_answer(S1, ADDRESS, NULL);
 	fake_node_say(&fleet, S2, SWITCHED);
 	fake_fleet_advance_ms(&fleet, 10);
-	expect("m=B:1");
+	fake_fleet_expect(&fleet, "m=B:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -232,7 +222,7 @@ START_TEST(asks_old_sentinels_for_slaves)
 		fake_node_answer(port, SLAVES, "*1\r\n" ONE("C", UP));
 	}
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect("m=A:1+C:1");
+	fake_fleet_expect(&fleet, "m=A:1+C:1");
 	uint32_t asked = fake_node_asked(S1, REPLICAS);
 	fake_fleet_advance_ms(&fleet, 3000);
 	ck_assert_uint_eq(fake_node_asked(S1, REPLICAS), asked);
@@ -247,16 +237,16 @@ START_TEST(a_name_that_nobody_knows_is_told)
 		sentinel_says(port, NONE, "-ERR No such master with that name\r\n");
 	fake_fleet_begin(&fleet);
 	ck_assert_uint_eq(fleet.n_told, 0);
-	expect_trouble("primary of m: no Sentinel that answers knows of it");
+	fake_fleet_expect_trouble(&fleet, "primary of m: no Sentinel that answers knows of it");
 	ck_assert_uint_eq(fake_node_asked(S1, SLAVES), 0);
 	all_say(A, NO_NODES);
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect("m=A:1");
+	fake_fleet_expect(&fleet, "m=A:1");
 	/* Nor does forgetting it take it away. */
 	for (uint16_t port = S1; port <= S3; port++)
 		sentinel_says(port, NONE, "-ERR No such master with that name\r\n");
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect("m=A:1");
+	fake_fleet_expect(&fleet, "m=A:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -269,12 +259,12 @@ START_TEST(each_primary_has_its_place_from_the_start)
 	fake_node_answer(S1, SENTINEL "$23\r\nGET-MASTER-ADDR-BY-NAME\r\n$1\r\nn\r\n", NONE);
 	fake_node_answer(S1, SENTINEL "$8\r\nREPLICAS\r\n$1\r\nn\r\n", "-ERR No such master\r\n");
 	fake_fleet_begin(&fleet);
-	expect("m=A:1 n=?");
-	expect_trouble("primary of n: no Sentinel that answers knows of it");
+	fake_fleet_expect(&fleet, "m=A:1 n=?");
+	fake_fleet_expect_trouble(&fleet, "primary of n: no Sentinel that answers knows of it");
 	fake_node_answer(S1, SENTINEL "$23\r\nGET-MASTER-ADDR-BY-NAME\r\n$1\r\nn\r\n", B);
 	fake_node_answer(S1, SENTINEL "$8\r\nREPLICAS\r\n$1\r\nn\r\n", NO_NODES);
 	fake_fleet_advance_ms(&fleet, 1100);
-	expect("m=A:1 n=B:1");
+	fake_fleet_expect(&fleet, "m=A:1 n=B:1");
 	ck_assert_ptr_null(discovery_trouble(fleet.discovery));
 	fake_fleet_end(&fleet);
 }
@@ -305,7 +295,7 @@ START_TEST(a_hostile_answer_changes_nothing)
 	}
 	fake_fleet_advance_ms(&fleet, 5000);
 	ck_assert_uint_eq(fleet.n_told, 1);
-	expect("m=A:1+B:1");
+	fake_fleet_expect(&fleet, "m=A:1+B:1");
 	ck_assert_ptr_nonnull(discovery_trouble(fleet.discovery));
 	all_say(A, "*1\r\n" ONE("B", UP));
 	fake_fleet_advance_ms(&fleet, 2500);
@@ -322,7 +312,7 @@ START_TEST(a_password_that_sentinels_do_not_ask_for_does_no_harm)
 			 "-ERR AUTH <password> called without any password configured\r\n");
 	sentinel_says(S1, A, NO_NODES);
 	fake_fleet_begin(&fleet);
-	expect("m=A:1");
+	fake_fleet_expect(&fleet, "m=A:1");
 	fake_fleet_end(&fleet);
 }
 END_TEST
@@ -334,7 +324,7 @@ START_TEST(a_refresh_asks_all)
 	discovery_refresh(fleet.discovery);
 	discovery_refresh(fleet.discovery);
 	fake_fleet_advance_ms(&fleet, 10);
-	expect("m=B:1");
+	fake_fleet_expect(&fleet, "m=B:1");
 	ck_assert_uint_eq(fake_node_asked(S1, ADDRESS), 2);
 	fake_fleet_end(&fleet);
 }

@@ -211,3 +211,16 @@ const char *fake_fleet_text(const struct fake_fleet *fleet)
 	text_free(&text);
 	return out;
 }
+
+void fake_fleet_expect(const struct fake_fleet *fleet, const char *text)
+{
+	ck_assert_str_eq(fake_fleet_text(fleet), text);
+}
+
+void fake_fleet_expect_trouble(const struct fake_fleet *fleet, const char *text)
+{
+	const char *trouble = discovery_trouble(fleet->discovery);
+
+	ck_assert_ptr_nonnull(trouble);
+	ck_assert_msg(strstr(trouble, text) != NULL, "%s", trouble);
+}

@@ -52,4 +52,10 @@ void fake_fleet_settle(struct fake_fleet *fleet);
 /* The last list as text: "name=primary+replica+replica[0-99,200-300] name=..."; sorted. */
 const char *fake_fleet_text(const struct fake_fleet *fleet);
 
+/* That list is this. */
+void fake_fleet_expect(const struct fake_fleet *fleet, const char *text);
+
+/* What the discovery is in trouble with has this in it. */
+void fake_fleet_expect_trouble(const struct fake_fleet *fleet, const char *text);
+
 #endif

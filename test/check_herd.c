@@ -40,6 +40,13 @@ static struct herd *open_herd(const struct herd_key *key)
 	return herd;
 }
 
+static bool is_found(struct herd *herd, const char *bytes, const char *key)
+{
+	struct herd_key herd_key = key_of(bytes, key);
+
+	return herds_find(herds, &herd_key) == herd;
+}
+
 static void drop(struct herd *herd)
 {
 	chain_clear(&dp.engine.chunks, &herd->request->first.bytes);
@@ -80,28 +87,34 @@ START_TEST(found_by_all_of_its_key)
 }
 END_TEST
 
+/* A request that writes. */
+static struct request *new_write(void)
+{
+	struct request *write = request_new(&dp.engine, dp.pool, NULL, &list);
+
+	TAILQ_REMOVE(&list, write, order);
+	return write;
+}
+
 /* A write of the key closes it, one of another key does not; both may come from any worker. */
 START_TEST(closed_by_a_write)
 {
-	struct request *write = request_new(&dp.engine, dp.pool, NULL, &list);
+	struct request *write = new_write();
 	struct herd_key key = key_of("get a", "a");
 	struct herd *herd = open_herd(&key);
 
-	TAILQ_REMOVE(&list, write, order);
 	if (_i == 0)
 		herds_note_write(write, span_of("a"));
 	else
 		herds_note_write_all(write);
-	key = key_of("get a", "a");
-	ck_assert_ptr_null(herds_find(herds, &key));
+	ck_assert(is_found(NULL, "get a", "a"));
 	ck_assert(!herd->is_open);
 	drop(herd);
 
 	/* What was begun while the write was under way ends with it. */
 	herd = open_herd(&key);
 	herds_note_end(write);
-	key = key_of("get a", "a");
-	ck_assert_ptr_null(herds_find(herds, &key));
+	ck_assert(is_found(NULL, "get a", "a"));
 	drop(herd);
 	request_free(write);
 }
@@ -109,21 +122,17 @@ END_TEST
 
 START_TEST(open_through_writes_of_other_keys)
 {
-	struct request *write = request_new(&dp.engine, dp.pool, NULL, &list);
+	struct request *write = new_write();
 	struct herd_key key = key_of("get a", "a");
 	struct herd *herd = open_herd(&key);
 
-	TAILQ_REMOVE(&list, write, order);
 	herds_note_write(write, span_of("b"));
-	key = key_of("get a", "a");
-	ck_assert_ptr_eq(herds_find(herds, &key), herd);
+	ck_assert(is_found(herd, "get a", "a"));
 	/* A second key: the end of both is the end of all. */
 	herds_note_write(write, span_of("c"));
-	key = key_of("get a", "a");
-	ck_assert_ptr_eq(herds_find(herds, &key), herd);
+	ck_assert(is_found(herd, "get a", "a"));
 	herds_note_end(write);
-	key = key_of("get a", "a");
-	ck_assert_ptr_null(herds_find(herds, &key));
+	ck_assert(is_found(NULL, "get a", "a"));
 	drop(herd);
 	request_free(write);
 }

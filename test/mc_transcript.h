@@ -8,6 +8,7 @@
 #ifndef TEST_MC_TRANSCRIPT_H
 #define TEST_MC_TRANSCRIPT_H
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,18 @@ static inline char *reply_transcript(const struct codec *codec, struct span in,
 		fprintf(to, "bad %s\n", frame.why);
 	fprintf(to, "rest %zu values %u\n", in.len - at, frame.values);
 	return end_transcript(to, &text, &size);
+}
+
+/* In pieces, it is the same as at once. */
+static inline void assert_pieces_alike(const struct codec *codec, struct span in,
+				       struct pieces pieces, bool until_barrier)
+{
+	char *whole = reply_transcript(codec, in, (struct pieces){in.len, 0}, until_barrier);
+	char *parts = reply_transcript(codec, in, pieces, until_barrier);
+
+	assert(strcmp(whole, parts) == 0);
+	free(whole);
+	free(parts);
 }
 
 static inline char *mc_reply_transcript(struct span in, struct pieces pieces)

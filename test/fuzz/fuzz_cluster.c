@@ -10,17 +10,9 @@
 #include "control/cluster_names.h"
 
 #define VIEWS_MAX 4
+#include "told_address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check_address(const char *text)
-{
-	struct address address;
-	struct error error;
-
-	assert(address_parse(text, 0, &address, &error) == 0);
-	assert(!address.is_unix && address.port > 0);
-}
 
 static void check_view(const struct cluster_view *view)
 {

@@ -7,18 +7,16 @@
 #include <string.h>
 
 #include "control/elasticache_reply.h"
+#include "told_address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_shard(const struct found *found, size_t i)
 {
 	const struct found_shard *shard = &found->shards[i];
-	struct address address;
-	struct error error;
 
 	assert(shard->name == NULL && shard->n_replicas == 0 && shard->n_slots == 0);
-	assert(address_parse(shard->primary, 0, &address, &error) == 0);
-	assert(!address.is_unix && address.port > 0);
+	check_address(shard->primary);
 	for (size_t j = 0; j < i; j++)
 		assert(strcmp(found->shards[j].primary, shard->primary) != 0);
 }

@@ -5,17 +5,9 @@
 #include <stdint.h>
 
 #include "control/sentinel_reply.h"
+#include "told_address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check_address(const char *text)
-{
-	struct address address;
-	struct error error;
-
-	assert(address_parse(text, 0, &address, &error) == 0);
-	assert(!address.is_unix && address.port > 0);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -7,6 +7,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 START_TEST(keys_of_the_tests_are_where_the_header_says)
 {
 	static const char *const on[] = {"adhil", "bfgkm", "cejo"};
@@ -19,7 +24,6 @@ START_TEST(keys_of_the_tests_are_where_the_header_says)
 						  ->index,
 					  i);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -35,7 +39,6 @@ START_TEST(passes_a_command_and_its_reply_on)
 	expect(dp.b, "set b 7 0 2\r\nhi\r\n");
 	say(dp.b, "STORED\r\n");
 	expect(dp.client, "STORED\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -48,7 +51,6 @@ START_TEST(noreply_is_stripped_for_the_server_and_its_reply_dropped)
 	say(dp.b, "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
 	say(dp.a, "SERVER_ERROR out of memory storing object\r\nEND\r\n");
 	expect(dp.client, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -60,7 +62,6 @@ START_TEST(noreply_to_a_dead_server_is_silent)
 	say(dp.client, "set a 0 0 1 noreply\r\nx\r\nget b\r\n");
 	say(dp.b, "END\r\n");
 	expect(dp.client, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -78,7 +79,6 @@ START_TEST(requests_of_a_client_that_left_end_by_themselves)
 	say(dp.c, "STORED\r\n");
 	check_engine_is_empty(&dp);
 	ck_assert_uint_eq(dp.clients.n, 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -91,7 +91,6 @@ START_TEST(finished_replies_of_a_client_that_left_are_dropped)
 	fake_settle(dp.loop);
 	ck_assert_uint_eq(dp.engine.requests.used, 1);
 	say(dp.a, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -106,7 +105,6 @@ START_TEST(a_half_closed_client_gets_its_replies)
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\nEND\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -121,7 +119,6 @@ START_TEST(a_half_closed_client_that_breaks_is_closed)
 	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);
 	ck_assert_uint_eq(dp.clients.n, 0);
 	say(dp.b, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -135,7 +132,6 @@ START_TEST(half_a_command_before_the_end_is_dropped)
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -148,7 +144,6 @@ START_TEST(quit_answers_what_came_before_and_nothing_after)
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -160,7 +155,6 @@ START_TEST(quit_of_redis_is_answered_after_what_came_before)
 	say(dp.a, "$-1\r\n");
 	expect(dp.client, "$-1\r\n+OK\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -173,7 +167,6 @@ START_TEST(bytes_out_of_protocol_are_answered_in_order_and_the_client_closed)
 	expect(dp.client, "$-1\r\n-ERR Protocol error: expected '$', got ':'\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_PROTOCOL_ERRORS), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -182,7 +175,6 @@ START_TEST(an_empty_inline_line_has_no_reply)
 	data_path_serve_redis(&dp);
 	say(dp.client, "\r\n\r\nPING\r\n*0\r\nPING\r\n");
 	expect(dp.client, "+PONG\r\n+PONG\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -198,7 +190,6 @@ START_TEST(inline_commands_are_sent_as_arrays)
 	say(dp.client, "get \"a\r\n");
 	expect(dp.client, "-ERR Protocol error: unbalanced quotes in request\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -219,7 +210,6 @@ START_TEST(a_refused_data_block_is_swallowed)
 	say(dp.c, "END\r\n");
 	say(dp.a, "NOT_FOUND\r\n");
 	expect(dp.client, "SERVER_ERROR object too large for cache\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -230,7 +220,6 @@ START_TEST(a_socket_that_cannot_be_adopted_is_counted)
 	ck_assert_uint_eq(dp.clients.n, 1);
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->closed), 1);
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->clients), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -239,6 +228,7 @@ Suite *client_suite(void)
 	Suite *suite = suite_create("client");
 	TCase *tcase = tcase_create("client");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, keys_of_the_tests_are_where_the_header_says);
 	tcase_add_test(tcase, passes_a_command_and_its_reply_on);
 	tcase_add_test(tcase, noreply_is_stripped_for_the_server_and_its_reply_dropped);

@@ -13,6 +13,11 @@
 static struct data_path dp;
 static struct fake_peer *other, *third;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void serve_with(struct data_path_setup setup)
 {
 	setup.coalesce = true;
@@ -63,7 +68,6 @@ START_TEST(each_has_its_reply_in_its_order)
 	/* Found or not is counted for each. */
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 4);
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -109,7 +113,6 @@ START_TEST(equal_reads_of_one_key_share_a_call)
 	expect(dp.client, ":1\r\n");
 	say(dp.a, pairs[_i].is_shared ? "" : ":2\r\n");
 	expect(other, pairs[_i].is_shared ? ":1\r\n" : ":2\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -124,7 +127,6 @@ START_TEST(what_comes_after_the_reply_is_another_call)
 		expect(dp.client, "$1\r\nx\r\n");
 		expect(other, "$1\r\nx\r\n");
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -159,7 +161,6 @@ START_TEST(lines_that_end_otherwise_are_sent_alike)
 	expect(dp.client, "END\r\n");
 	expect(other, "END\r\n");
 	expect(third, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -178,7 +179,6 @@ START_TEST(nothing_is_shared_in_a_transaction)
 	expect(other, "$1\r\nx\r\n");
 	expect(dp.client, "+OK\r\n+QUEUED\r\n");
 	leave(dp.client);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -224,7 +224,6 @@ START_TEST(a_prefix_says_for_itself)
 	say(dp.b, pools ? "END\r\n" : "END\r\nEND\r\n");
 	expect(dp.client, "END\r\nEND\r\nEND\r\nEND\r\n");
 	expect(other, "END\r\nEND\r\nEND\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -238,7 +237,6 @@ START_TEST(without_the_setting_nothing_is_shared)
 	expect_first(dp.a, array_of("GET a"));
 	expect(dp.a, array_of("GET a"));
 	say(dp.a, "$-1\r\n$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -274,7 +272,6 @@ START_TEST(a_write_parts_those_before_from_those_after)
 	expect(third, redis_writes[_i].reply);
 	expect(other, splits ? "$1\r\n1\r\n$1\r\n2\r\n" : "$1\r\n1\r\n$1\r\n1\r\n");
 	expect(dp.client, splits ? "$1\r\n1\r\n$1\r\n2\r\n" : "$1\r\n1\r\n$1\r\n1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -312,7 +309,6 @@ START_TEST(a_client_sees_its_own_write)
 		 mc_writes[_i].told);
 	expect(dp.client, told);
 	expect(other, "VALUE a 0 1\r\n1\r\nEND\r\nVALUE a 0 1\r\n2\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -330,7 +326,6 @@ START_TEST(meta_reads_are_shared)
 	expect(other, _i == 0 ? "MN\r\n" : "VA 1\r\nx\r\nMN\r\n");
 	say(dp.a, "EN\r\n");
 	expect(third, "EN\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -352,7 +347,6 @@ START_TEST(meta_writes_part_them)
 	expect(dp.client, "EN\r\nVA 1\r\nx\r\n");
 	expect(other, "HD\r\n");
 	expect(third, "VA 1\r\nx\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -409,7 +403,6 @@ START_TEST(a_refused_set_parts_them)
 	say(dp.a, "VALUE a 0 1\r\nx\r\nEND\r\nDELETED\r\nEND\r\n");
 	expect(third, "END\r\n");
 	coalesced(0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -436,7 +429,6 @@ START_TEST(exec_parts_them_too)
 	coalesced(0);
 	say(dp.a, "$1\r\n1\r\n$1\r\n1\r\n$1\r\nx\r\n");
 	expect(third, "$1\r\nx\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -474,7 +466,6 @@ START_TEST(the_first_may_leave)
 	say(dp.a, "$1\r\nx\r\n");
 	expect(other, "$1\r\nx\r\n");
 	expect(third, "$1\r\nx\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -493,7 +484,6 @@ START_TEST(all_may_leave)
 		say(dp.a, "$1\r\nx\r\n");
 	}
 	expect(dp.a, array_of("GET a"));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -530,7 +520,6 @@ START_TEST(a_lost_call_is_sent_again_for_all)
 	say(data_path_server(&dp, 0), "$1\r\nx\r\n");
 	expect(other, "$1\r\nx\r\n");
 	expect(third, "$1\r\nx\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -565,7 +554,6 @@ START_TEST(an_error_is_for_all)
 		dp.stats->pools[0]->commands[resp_command_find(span_of("hget"))->id];
 	ck_assert_uint_eq(stat_get(&stats->requests), 2);
 	ck_assert_uint_eq(stat_get(&stats->errors), 2);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -599,7 +587,6 @@ START_TEST(a_long_reply_to_one_goes_out_as_it_comes)
 	expect_bytes(dp.client, part_of(LONG / 2, SIZE_MAX));
 	say(dp.a, "$-1\r\n");
 	expect(other, "$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -619,7 +606,6 @@ START_TEST(a_long_reply_to_several_is_collected)
 	expect_bytes(other, part_of(0, SIZE_MAX));
 	expect_bytes(third, part_of(0, SIZE_MAX));
 	coalesced(2);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -637,7 +623,6 @@ START_TEST(a_long_reply_to_nobody_is_dropped)
 	say_bytes(dp.a, part_of(LONG / 2 + REPLY_STREAM_MIN, SIZE_MAX));
 	say(dp.a, "$-1\r\n");
 	expect(third, "$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -648,7 +633,6 @@ START_TEST(a_client_that_leaves_in_a_long_reply_is_forgotten)
 	say_bytes(dp.a, part_of(0, LONG / 2));
 	leave(dp.client);
 	say_bytes(dp.a, part_of(LONG / 2, SIZE_MAX));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -678,7 +662,6 @@ START_TEST(what_is_collected_is_held_by_those_who_wait)
 	ck_assert_int_ne(dp.client->state, FAKE_OPEN);
 	say_bytes(dp.a, part_of(LONG / 2, SIZE_MAX));
 	expect_bytes(other, part_of(0, SIZE_MAX));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -687,6 +670,7 @@ Suite *client_coalesce_suite(void)
 	Suite *suite = suite_create("client_coalesce");
 	TCase *tc = tcase_create("client_coalesce");
 
+	tcase_add_checked_fixture(tc, NULL, tear_down);
 	tcase_add_test(tc, each_has_its_reply_in_its_order);
 	tcase_add_loop_test(tc, equal_reads_of_one_key_share_a_call, 0, ARRAY_LEN(pairs));
 	tcase_add_test(tc, what_comes_after_the_reply_is_another_call);

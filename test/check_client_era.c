@@ -15,6 +15,11 @@ static const struct shard_spec another[] = {{.name = "x", .primary = "x:7004", .
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void ask(const char *words)
 {
 	say(dp.client, array_of(words));
@@ -54,7 +59,6 @@ START_TEST(what_follows_waits_for_what_is_under_way_elsewhere)
 	expect(dp.client, "$1\r\n2\r\n");
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -103,7 +107,6 @@ START_TEST(a_transaction_ends_where_it_began)
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -120,7 +123,6 @@ START_TEST(a_client_that_leaves_amid_a_transaction_lets_go)
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -135,7 +137,6 @@ START_TEST(a_blocking_command_ends_where_it_waits)
 	expect(dp.client, "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -180,6 +181,7 @@ Suite *client_era_suite(void)
 	Suite *suite = suite_create("client_era");
 	TCase *tcase = tcase_create("client_era");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, what_follows_waits_for_what_is_under_way_elsewhere);
 	tcase_add_test(tcase, parts_of_a_request_end_where_they_were_sent);
 	tcase_add_loop_test(tcase, a_transaction_ends_where_it_began, 0, 2);

@@ -35,6 +35,11 @@ static const struct shard_spec without_a[] = {
 static struct data_path dp;
 static unsigned n_suspects; /* times that shard a's node was reported */
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void on_suspect(void *arg, uint16_t endpoint_id)
 {
 	(void)arg;
@@ -119,7 +124,6 @@ START_TEST(what_a_node_refuses_goes_to_the_next_primary_in_order)
 	expect(d, array_of("get a"));
 	say(d, "+OK\r\n+OK\r\n$1\r\n2\r\n");
 	expect(dp.client, "+OK\r\n+OK\r\n$1\r\n2\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -136,7 +140,6 @@ START_TEST(other_errors_are_the_clients)
 	}
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 0);
 	ck_assert_uint_eq(n_suspects, 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -157,7 +160,6 @@ START_TEST(each_is_sent_on_until_a_node_takes_it)
 	expect(dp.client, "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 1);
 	expect_let_go(dp.topology);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -172,7 +174,6 @@ START_TEST(one_that_was_sent_on_may_be_lost)
 	fake_settle(dp.loop);
 	expect(dp.client, "-ERR slipring: shard a: connection to d:7003 lost; the command may have "
 			  "run\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -195,7 +196,6 @@ START_TEST(what_finds_no_connection_waits_for_the_same_node)
 	expect(a, array_of("get a"));
 	say(a, "+OK\r\n$1\r\n1\r\n");
 	expect(dp.client, "+OK\r\n$1\r\n1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -212,7 +212,6 @@ START_TEST(a_node_that_refuses_is_asked_again_now_and_then)
 	expect(dp.client, "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 1);
 	ck_assert_uint_ge(n_suspects, 2);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -228,7 +227,6 @@ START_TEST(in_the_end_the_nodes_own_error_is_told)
 	expect(dp.client, READONLY);
 	/* Its time is from its first refusal. */
 	expect(dp.a, "");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -287,7 +285,6 @@ START_TEST(what_there_is_no_room_for_does_not_overtake)
 	answer(dp.a, "set a 1", "+OK\r\n");
 	expect_first(dp.client, "+OK\r\n" FULL);
 	fake_take(dp.client, fake_got(dp.client).len);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -304,7 +301,6 @@ START_TEST(whoever_leaves_makes_room)
 	move_to_d();
 	answer(data_path_server(&dp, 3), "set a 2", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -323,7 +319,6 @@ START_TEST(a_read_behind_a_refused_write_is_read_again)
 	expect(d, array_of("get a"));
 	say(d, "+OK\r\n$1\r\n1\r\n");
 	expect(dp.client, "+OK\r\n$1\r\n1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -339,7 +334,6 @@ START_TEST(a_write_that_may_have_run_fails_at_once)
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 0);
 	move_to_d();
 	expect(data_path_server(&dp, 3), "");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -355,7 +349,6 @@ START_TEST(a_read_that_was_lost_waits)
 	move_to_d();
 	answer(data_path_server(&dp, 3), "get a", "$1\r\n1\r\n");
 	expect(dp.client, "$1\r\n1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -370,7 +363,6 @@ START_TEST(a_write_that_was_never_written_waits)
 	move_to_d();
 	answer(data_path_server(&dp, 3), "set a 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -392,7 +384,6 @@ START_TEST(a_part_waits_while_others_are_answered)
 	answer(data_path_server(&dp, 4), "mset a 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 2);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -418,7 +409,6 @@ START_TEST(a_command_to_all_shards_waits_for_one_of_them)
 	move_to_d();
 	answer(data_path_server(&dp, 3), "dbsize", ":1\r\n");
 	expect(dp.client, ":6\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -429,7 +419,6 @@ START_TEST(a_shard_that_is_gone_has_no_primary)
 	move(without_a, ARRAY_LEN(without_a));
 	expect(dp.client, IN_VAIN);
 	expect_let_go(dp.topology);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -472,7 +461,6 @@ START_TEST(without_hold_time_nothing_waits)
 	ask("set a 1");
 	expect(dp.client, CLOSED);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -491,7 +479,6 @@ START_TEST(what_can_have_no_other_primary_does_not_wait)
 	ask("set a 1");
 	answer(data_path_server(&dp, 3), "set a 1", READONLY);
 	expect(dp.client, READONLY);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -509,7 +496,6 @@ START_TEST(other_shards_go_on)
 	move_to_d();
 	answer(data_path_server(&dp, 3), "set a 1", ":1\r\n");
 	expect(dp.client, ":1\r\n+OK\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -545,6 +531,7 @@ Suite *client_hold_suite(void)
 	Suite *suite = suite_create("client_hold");
 	TCase *tcase = tcase_create("client_hold");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, what_a_node_refuses_goes_to_the_next_primary_in_order, 0,
 			    ARRAY_LEN(refusals));
 	tcase_add_test(tcase, each_is_sent_on_until_a_node_takes_it);

@@ -5,6 +5,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 /* The order in which the servers of the commands GET a, GET b, GET c answer. */
 static const char *const orders[] = {"abc", "acb", "bac", "bca", "cab", "cba"};
 
@@ -27,7 +32,6 @@ START_TEST(replies_in_request_order_whatever_order_servers_answer_in)
 			  "VALUE b 0 1\r\n2\r\nEND\r\n"
 			  "END\r\n"
 			  "VALUE a 0 1\r\n4\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -39,7 +43,6 @@ START_TEST(a_finished_reply_waits_for_the_ones_before_it)
 	expect(dp.client, "");
 	say(dp.a, "$1\r\n1\r\n");
 	expect(dp.client, "$1\r\n1\r\n+PONG\r\n$1\r\n2\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -78,7 +81,6 @@ START_TEST(every_split_of_memcached_bytes_gives_the_same)
 	dp.client->read_max = 1;
 	say(dp.client, mc_pipeline);
 	answer_memcached();
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -114,7 +116,6 @@ START_TEST(every_split_of_resp_bytes_gives_the_same)
 	dp.client->read_max = 1;
 	say(dp.client, resp_pipeline);
 	answer_redis();
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -123,6 +124,7 @@ Suite *client_order_suite(void)
 	Suite *suite = suite_create("client_order");
 	TCase *tcase = tcase_create("client_order");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, replies_in_request_order_whatever_order_servers_answer_in, 0,
 			    ARRAY_LEN(orders));
 	tcase_add_test(tcase, a_finished_reply_waits_for_the_ones_before_it);

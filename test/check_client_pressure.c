@@ -10,6 +10,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void serve(struct data_path_setup setup)
 {
 	setup.protocol = PROTOCOL_MEMCACHED;
@@ -45,7 +50,6 @@ START_TEST(over_in_flight_the_client_is_not_read_until_a_reply_is_back)
 	say(dp.a, "END\r\n");
 	say(dp.b, "END\r\n");
 	expect(dp.client, "END\r\nEND\r\nEND\r\nEND\r\nEND\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -62,7 +66,6 @@ START_TEST(one_in_flight_takes_a_pipeline_one_by_one)
 	expect(dp.c, "get c\r\n");
 	say(dp.c, "END\r\n");
 	expect(dp.client, "END\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -77,7 +80,6 @@ START_TEST(a_blocked_client_that_sent_its_end_gets_all_replies)
 	say(dp.b, "END\r\n");
 	expect(dp.client, "END\r\nEND\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -103,7 +105,6 @@ START_TEST(a_client_that_does_not_read_is_not_parsed_until_it_does)
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -126,7 +127,6 @@ START_TEST(who_leaves_more_unread_than_its_limit_is_closed)
 	say(dp.b, "END\r\n");
 	expect(other, "END\r\n");
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -142,7 +142,6 @@ START_TEST(a_reply_of_any_size_goes_to_a_client_that_reads)
 	expect_first(dp.client, value);
 	expect(dp.client, "END\r\n");
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -158,7 +157,6 @@ START_TEST(a_long_reply_reaches_its_client_in_pieces)
 	say_bytes(dp.a, span_make(value + half, len - half));
 	expect(dp.client, value);
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -176,7 +174,6 @@ START_TEST(a_long_reply_out_of_turn_waits_for_its_turn)
 	say_bytes(dp.a, span_make(value + half, len - half));
 	expect(dp.client, value);
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -193,7 +190,6 @@ START_TEST(a_loss_in_the_middle_of_a_long_reply_closes_the_client)
 	fake_settle(dp.loop);
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -214,7 +210,6 @@ START_TEST(a_long_reply_that_lost_nothing_yet_is_asked_for_again)
 	expect_first(dp.client, "END\r\n");
 	expect(dp.client, value);
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -233,7 +228,6 @@ START_TEST(pieces_for_a_client_that_left_are_dropped)
 	ck_assert_int_eq(dp.a->state, FAKE_OPEN);
 	ck_assert_uint_lt(dp.engine.chunks.bytes_out, 1 << 20);
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -253,7 +247,6 @@ START_TEST(at_the_memory_limit_commands_are_refused_and_connections_stay)
 	expect(dp.a, "get a\r\n");
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -270,7 +263,6 @@ START_TEST(a_client_that_went_to_make_room_is_told_nothing_more)
 	expect(dp.a, "");
 	expect(dp.b, "");
 	chunk_unref(taken);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -293,7 +285,6 @@ START_TEST(a_reply_that_waits_for_another_weighs_on_its_client)
 	say(dp.a, value + 1100000);
 	other->flush_max = SIZE_MAX;
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -314,7 +305,6 @@ START_TEST(at_the_memory_limit_who_holds_most_has_to_go)
 	expect(other, "END\r\n");
 	say(dp.a, "END\r\n");
 	free(value);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -327,7 +317,6 @@ START_TEST(a_long_command_that_there_is_no_memory_for_is_refused_before_it_comes
 	expect(dp.client, "SERVER_ERROR out of memory\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 	chunk_unref(taken);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -350,7 +339,6 @@ START_TEST(under_pressure_waiting_replies_let_go_of_their_chunks)
 		say(dp.b, "END\r\n");
 	ck_assert_uint_eq(fake_got(dp.client).len, 200 * (5 + 21));
 	chunk_unref(taken);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -359,6 +347,7 @@ Suite *client_pressure_suite(void)
 	Suite *suite = suite_create("client_pressure");
 	TCase *tcase = tcase_create("client_pressure");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, over_in_flight_the_client_is_not_read_until_a_reply_is_back);
 	tcase_add_test(tcase, one_in_flight_takes_a_pipeline_one_by_one);
 	tcase_add_test(tcase, a_blocked_client_that_sent_its_end_gets_all_replies);

@@ -14,6 +14,11 @@
 static struct data_path dp;
 static struct fake_peer *feed; /* the subscriptions' connection to shard a */
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void ask(struct fake_peer *client, const char *words)
 {
 	say(client, array_of(words));
@@ -65,7 +70,6 @@ START_TEST(a_second_client_shares_the_subscription_and_each_gets_the_message_in_
 	expect(dp.client, "*" MESSAGE("a", "1") "*" MESSAGE("a", "2"));
 	expect(other, ">" MESSAGE("a", "1") ">" MESSAGE("a", "2"));
 	ck_assert_uint_eq(data_path_count(&dp, STAT_PUBSUB_MESSAGES), 4);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -75,7 +79,6 @@ START_TEST(a_message_may_come_in_any_pieces)
 	feed->read_max = 1;
 	say(feed, "*" MESSAGE("a", "1") "*" MESSAGE("b", "x") "*" MESSAGE("a", "2"));
 	expect(dp.client, "*" MESSAGE("a", "1") "*" MESSAGE("a", "2"));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -94,7 +97,6 @@ START_TEST(a_pattern_is_asked_for_on_every_shard_and_confirmed_once)
 	expect(dp.client, "*" DONE("psubscribe", "10", "*", "2"));
 	say(data_path_server(&dp, 1), "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nb\r\n$1\r\n1\r\n");
 	expect(dp.client, "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nb\r\n$1\r\n1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -115,7 +117,6 @@ START_TEST(a_pattern_does_not_wait_for_a_shard_that_is_down)
 	data_path_connect(&dp, 2);
 	expect_command(data_path_server(&dp, 2), "PSUBSCRIBE *");
 	say(data_path_server(&dp, 2), answer);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -129,7 +130,6 @@ START_TEST(a_channel_on_a_shard_that_is_down_fails_beside_others)
 			  "*" DONE("subscribe", "9", "a", "1"));
 	ask(dp.client, "subscribe b");
 	expect(dp.client, "-ERR slipring: shard b: connect to b:7001: connection refused\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -142,7 +142,6 @@ START_TEST(what_a_node_refuses_is_told_and_can_be_asked_for_again)
 	ask(dp.client, "subscribe d");
 	confirm(feed, "SUBSCRIBE d", "*" DONE("subscribe", "9", "d", "2"));
 	expect(dp.client, "*" DONE("subscribe", "9", "d", "2"));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -162,7 +161,6 @@ START_TEST(after_a_loss_it_is_subscribed_again_and_the_client_sees_nothing)
 	say(feed, "*" MESSAGE("a", "1"));
 	expect(dp.client, "*" MESSAGE("a", "1"));
 	ck_assert_uint_eq(data_path_count(&dp, STAT_PUBSUB_RESUBSCRIBED), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -195,7 +193,6 @@ START_TEST(the_last_that_leaves_unsubscribes)
 	confirm(feed, "UNSUBSCRIBE a", "*" DONE("unsubscribe", "11", "a", "0"));
 	fake_advance_ms(dp.loop, 1000);
 	ck_assert_int_eq(feed->state, FAKE_CLOSED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -211,7 +208,6 @@ START_TEST(a_client_that_leaves_while_it_waits_leaves_nothing)
 	say(feed, "*" DONE("subscribe", "9", "d", "2") "*" DONE("unsubscribe", "11", "d", "1"));
 	say(feed, "*" MESSAGE("d", "1") "*" MESSAGE("a", "1"));
 	expect(dp.client, "*" MESSAGE("a", "1"));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -228,7 +224,6 @@ START_TEST(a_channel_given_up_and_asked_for_again_waits_for_its_own_confirmation
 	expect(dp.client, "");
 	say(feed, "*" DONE("subscribe", "9", "a", "1") "*" MESSAGE("a", "1"));
 	expect(dp.client, "*" DONE("subscribe", "9", "a", "1") "*" MESSAGE("a", "1"));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -242,7 +237,6 @@ START_TEST(unsubscribing_from_nothing_is_confirmed_with_a_null)
 	expect(dp.client, "*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:1\r\n");
 	ask(dp.client, "unsubscribe x");
 	expect(dp.client, "*" DONE("unsubscribe", "11", "x", "1"));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -254,7 +248,6 @@ START_TEST(shard_channels_are_counted_on_their_own)
 	expect(dp.client, "*" DONE("ssubscribe", "10", "a", "1"));
 	say(feed, "*3\r\n$8\r\nsmessage\r\n$1\r\na\r\n$1\r\n1\r\n");
 	expect(dp.client, "*3\r\n$8\r\nsmessage\r\n$1\r\na\r\n$1\r\n1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -274,7 +267,6 @@ START_TEST(a_slow_client_is_closed_and_the_others_are_served)
 	ck_assert_uint_eq(data_path_count(&dp, STAT_CLIENTS_SLOW), 1);
 	expect(dp.client, many.p);
 	text_free(&many);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -304,7 +296,6 @@ START_TEST(a_message_over_the_limit_is_dropped_and_the_next_comes)
 	fake_take(dp.client, 1000);
 	say_long(1000 - 31);
 	expect(dp.client, "");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -330,7 +321,6 @@ START_TEST(requests_that_wait_end_with_the_worker)
 	fake_settle(dp.loop);
 	expect(dp.client, "-ERR slipring: shard a: a:7000 closed the connection\r\n"
 			  "-ERR slipring: shard b: b:7001 closed the connection\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -366,6 +356,7 @@ Suite *client_pubsub_suite(void)
 	Suite *suite = suite_create("client_pubsub");
 	TCase *tcase = tcase_create("client_pubsub");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(
 		tcase,
 		a_second_client_shares_the_subscription_and_each_gets_the_message_in_its_version);

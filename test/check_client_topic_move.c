@@ -29,6 +29,11 @@ static const struct shard_spec another[] = {{.name = "x", .primary = "x:7004", .
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static struct fake_peer *node(uint16_t number)
 {
 	return data_path_server(&dp, number);
@@ -98,7 +103,6 @@ START_TEST(a_channel_whose_shard_stays_is_left_alone)
 	fake_end(feed, STREAM_EOF);
 	fake_advance_ms(dp.loop, 100);
 	connect_feed(0, "SUBSCRIBE a", SUBSCRIBED("a"));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -228,6 +232,7 @@ Suite *client_topic_move_suite(void)
 	Suite *suite = suite_create("client_topic_move");
 	TCase *tcase = tcase_create("client_topic_move");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, a_channel_moves_with_its_shard);
 	tcase_add_test(tcase, a_channel_whose_shard_stays_is_left_alone);
 	tcase_add_test(tcase, a_channel_that_another_shard_gets_is_unsubscribed_where_it_was);

@@ -8,6 +8,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void serve(void)
 {
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_REDIS,
@@ -30,7 +35,6 @@ START_TEST(what_is_queued_is_changed)
 	expect(own, array_of("EXEC"));
 	say(own, "*2\r\n+OK\r\n:1\r\n");
 	expect(dp.client, "*2\r\n+OK\r\n:1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -41,7 +45,6 @@ START_TEST(an_inline_command_is_changed)
 	expect(dp.a, "*5\r\n$3\r\nset\r\n$1\r\na\r\n$3\r\nx y\r\n$2\r\nex\r\n$2\r\n60\r\n");
 	say(dp.a, "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -54,7 +57,6 @@ START_TEST(a_memcached_client_is_served_as_ever)
 	expect(dp.a, "set a 0 60 3\r\n1\r2\r\nset a 0 -1 1\r\nx\r\n");
 	say(dp.a, "STORED\r\nSTORED\r\n");
 	expect(dp.client, "STORED\r\nCLIENT_ERROR bad command line format\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -131,6 +133,7 @@ Suite *client_ttl_suite(void)
 	Suite *suite = suite_create("client_ttl");
 	TCase *tc = tcase_create("client_ttl");
 
+	tcase_add_checked_fixture(tc, NULL, tear_down);
 	tcase_add_test(tc, what_is_queued_is_changed);
 	tcase_add_test(tc, an_inline_command_is_changed);
 	tcase_add_test(tc, a_memcached_client_is_served_as_ever);

@@ -11,6 +11,11 @@
 static struct data_path dp;
 static struct fake_peer *own;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void ask(const char *words, const char *reply)
 {
 	say(dp.client, array_of(words));
@@ -42,7 +47,6 @@ START_TEST(waits_without_a_limit_and_gives_its_connection_back)
 	expect(dp.client, "*2\r\n$1\r\na\r\n$1\r\nx\r\n");
 	ck_assert_uint_eq(dp.engine.connsets[0]->n_held, 0);
 	ck_assert_uint_eq(dp.engine.connsets[0]->n_idle, 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -56,7 +60,6 @@ START_TEST(the_next_command_waits_too)
 	expect(dp.b, array_of("get b"));
 	say(dp.b, "$-1\r\n");
 	expect(dp.client, "$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -68,7 +71,6 @@ START_TEST(a_client_that_leaves_ends_its_waiting)
 	fake_settle(dp.loop);
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ck_assert_uint_eq(dp.engine.connsets[0]->n_held, 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -80,7 +82,6 @@ START_TEST(a_lost_server_is_told)
 	expect(dp.client, "-ERR slipring: shard a: connection to a:7000 lost; the command may have "
 			  "run\r\n");
 	ask("ping", "+PONG\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -96,7 +97,6 @@ START_TEST(is_read_ahead_up_to_a_limit)
 	say(own, "*-1\r\n");
 	expect_first(dp.client, "*-1\r\n+PONG\r\n");
 	fake_take(dp.client, fake_got(dp.client).len);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -124,7 +124,6 @@ START_TEST(another_database_has_connections_of_its_own)
 	expect(dp.a, array_of("get a"));
 	say(dp.a, "$1\r\n0\r\n");
 	expect(dp.client, "$1\r\n0\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -139,7 +138,6 @@ START_TEST(a_database_that_is_not_there_is_the_nodes_error)
 	expect(dp.a, array_of("get a"));
 	say(dp.a, "$-1\r\n");
 	expect(dp.client, "$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -170,7 +168,6 @@ START_TEST(scan_goes_from_shard_to_shard)
 	snprintf(text, sizeof(text), "*2\r\n$%zu\r\n%s\r\n*1\r\n$1\r\nk\r\n",
 		 strlen(scans[_i].answer), scans[_i].answer);
 	expect(dp.client, text);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -181,7 +178,6 @@ START_TEST(a_forged_cursor_is_refused)
 {
 	serve();
 	ask(no_cursors[_i], "-ERR invalid cursor\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -204,7 +200,6 @@ START_TEST(a_node_without_a_script_is_given_it)
 	say(dp.a, "$40\r\n" SHA "\r\n:1\r\n");
 	expect(dp.client, ":1\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_SCRIPTS_GIVEN), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -215,7 +210,6 @@ START_TEST(a_script_that_nobody_knows_is_the_clients_to_send)
 	fake_take(dp.a, fake_got(dp.a).len);
 	say(dp.a, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
 	expect(dp.client, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -224,6 +218,7 @@ Suite *client_waiting_suite(void)
 	Suite *suite = suite_create("client_waiting");
 	TCase *tcase = tcase_create("client_waiting");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, waits_without_a_limit_and_gives_its_connection_back);
 	tcase_add_test(tcase, the_next_command_waits_too);
 	tcase_add_loop_test(tcase, a_client_that_leaves_ends_its_waiting, 0, 2);

@@ -7,6 +7,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 START_TEST(idle_clients_are_closed_and_waiting_ones_not)
 {
 	data_path_serve(&dp,
@@ -24,7 +29,6 @@ START_TEST(idle_clients_are_closed_and_waiting_ones_not)
 	ck_assert_uint_eq(data_path_count(&dp, STAT_CLIENTS_IDLE), 1);
 	say(dp.a, "END\r\n");
 	expect(waiting, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -47,7 +51,6 @@ START_TEST(a_drain_answers_what_was_taken_and_tells_when_all_have_gone)
 	fake_end(dp.client, STREAM_EOF);
 	fake_settle(dp.loop);
 	ck_assert(dp.is_empty_told);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -56,7 +59,6 @@ START_TEST(a_drain_without_clients_is_over_at_once)
 	data_path_init(&dp, (struct data_path_setup){.protocol = PROTOCOL_REDIS});
 	clients_drain(&dp.clients);
 	ck_assert(dp.is_empty_told);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -73,7 +75,6 @@ START_TEST(who_comes_during_a_drain_is_let_go)
 	ck_assert(!dp.is_empty_told);
 	fake_advance_ms(dp.loop, FAKE_LINGER_MS); /* who does not close is closed */
 	ck_assert(dp.is_empty_told);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -88,7 +89,6 @@ START_TEST(closing_all_closes_at_once_and_requests_end_by_themselves)
 	ck_assert_int_eq(other->state, FAKE_CLOSED);
 	ck_assert_uint_eq(dp.clients.n, 0);
 	say(dp.a, "$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -110,7 +110,6 @@ START_TEST(the_one_that_holds_most_goes_first)
 	clients_close_slowest(&dp.clients);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_CLIENTS_SLOW), 3);
 	say(dp.a, "$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -120,7 +119,6 @@ START_TEST(who_holds_nothing_is_not_closed_for_being_slow)
 	clients_close_slowest(&dp.clients);
 	ck_assert_int_eq(dp.client->state, FAKE_OPEN);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_CLIENTS_SLOW), 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -129,6 +127,7 @@ Suite *clients_suite(void)
 	Suite *suite = suite_create("clients");
 	TCase *tcase = tcase_create("clients");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, idle_clients_are_closed_and_waiting_ones_not);
 	tcase_add_test(tcase, a_drain_answers_what_was_taken_and_tells_when_all_have_gone);
 	tcase_add_test(tcase, a_drain_without_clients_is_over_at_once);

@@ -11,6 +11,11 @@
 static struct data_path dp;
 static struct data_path_setup usual;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(struct failover_settings failover)
 {
 	usual = (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED, .failover = failover};
@@ -73,7 +78,6 @@ START_TEST(what_is_barred_has_no_connection_and_takes_no_call)
 			 "a:7000 is down, or not flushed yet since it was");
 	fake_advance_ms(dp.loop, 60000);
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -88,7 +92,6 @@ START_TEST(one_that_is_barred_while_it_is_away_stays_so)
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT), n);
 	change(A_IS_DOWN); /* nothing new */
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT), n);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -106,7 +109,6 @@ START_TEST(what_is_barred_no_longer_is_connected_to_at_once)
 	expect(data_path_server(&dp, 0), "get a\r\n");
 	say(data_path_server(&dp, 0), "END\r\n");
 	ck_assert_int_eq(probe.result, CALL_REPLY);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -130,7 +132,6 @@ START_TEST(what_was_ejected_is_connected_to_at_once_when_it_is_back)
 	data_path_connect(&dp, 0);
 	say(data_path_server(&dp, 0), "END\r\n");
 	ck_assert_int_eq(probe.result, CALL_REPLY);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -142,7 +143,6 @@ START_TEST(a_connection_that_stands_is_kept_while_its_shard_is_ejected)
 	change(0);
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT), 1);
 	ck_assert_int_eq(state(), ENDPOINT_UP);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -151,6 +151,7 @@ Suite *connset_adopt_suite(void)
 	Suite *suite = suite_create("connset_adopt");
 	TCase *tcase = tcase_create("connset_adopt");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, what_is_barred_has_no_connection_and_takes_no_call);
 	tcase_add_test(tcase, one_that_is_barred_while_it_is_away_stays_so);
 	tcase_add_test(tcase, what_is_barred_no_longer_is_connected_to_at_once);

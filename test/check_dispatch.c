@@ -5,6 +5,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 START_TEST(keys_on_one_shard_pass_and_on_several_do_not)
 {
 	static const char crossslot[] = "-CROSSSLOT Keys in request don't hash to the same slot: "
@@ -31,7 +36,6 @@ START_TEST(keys_on_one_shard_pass_and_on_several_do_not)
 		say(servers[i], "+OK\r\n");
 		expect(dp.client, "+OK\r\n");
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -57,7 +61,6 @@ START_TEST(what_is_not_done_is_said_and_the_connection_stays)
 	ck_assert_uint_eq(data_path_count(&dp, STAT_COMMANDS_INVALID), 1);
 	say(dp.client, "PING\r\n");
 	expect(dp.client, "+PONG\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -72,7 +75,6 @@ START_TEST(an_unknown_commands_words_cannot_break_the_error_line)
 	say(dp.client, "\r\n");
 	ck_assert_uint_lt(fake_got(dp.client).len, 200);
 	fake_take(dp.client, fake_got(dp.client).len);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -83,7 +85,6 @@ START_TEST(subcommands_go_to_the_shard_of_their_key)
 	expect(dp.b, array_of("OBJECT encoding b"));
 	say(dp.b, "$3\r\nint\r\n");
 	expect(dp.client, "$3\r\nint\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -98,7 +99,6 @@ START_TEST(a_split_command_with_one_key_goes_as_it_came)
 	expect(dp.b, array_of("MSET b 1"));
 	say(dp.b, "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -110,7 +110,6 @@ START_TEST(split_commands_are_merged)
 	say(dp.b, ":0\r\n");
 	say(dp.c, ":1\r\n");
 	expect(dp.client, ":2\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -132,7 +131,6 @@ START_TEST(memcacheds_own_errors_are_given_without_asking_a_node)
 	say(dp.client, "get a\r\n");
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -145,7 +143,6 @@ START_TEST(a_bad_data_chunk_is_answered_and_parsing_goes_on)
 	expect(dp.a, "get a\r\n");
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -161,7 +158,6 @@ START_TEST(flush_all_goes_to_every_shard)
 	expect(dp.client, "");
 	say(dp.c, "OK\r\nOK\r\n");
 	expect(dp.client, "OK\r\nVERSION 1.6.18\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -176,7 +172,6 @@ START_TEST(a_multi_get_over_all_shards_is_one_reply)
 	say(dp.b, "END\r\n");
 	say(dp.a, "VALUE d 0 1\r\n4\r\nEND\r\n");
 	expect(dp.client, "VALUE d 0 1\r\n4\r\nVALUE c 0 1\r\n3\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -191,7 +186,6 @@ START_TEST(requests_are_counted_by_command)
 	ck_assert_uint_eq(stat_get(&stats->errors), 2);
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->bytes_in), 25);
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->bytes_out), fake_got(dp.client).len);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -200,6 +194,7 @@ Suite *dispatch_suite(void)
 	Suite *suite = suite_create("dispatch");
 	TCase *tcase = tcase_create("dispatch");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, keys_on_one_shard_pass_and_on_several_do_not);
 	tcase_add_loop_test(tcase, what_is_not_done_is_said_and_the_connection_stays, 0,
 			    ARRAY_LEN(refused));

@@ -15,6 +15,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(void)
 {
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
@@ -83,7 +88,6 @@ START_TEST(quiet_commands_are_sent_loud_and_told_back)
 					    .cas = 9, .value = "text"));
 		expect_nothing(dp.client);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -110,7 +114,6 @@ START_TEST(noop_is_answered_after_all_shards)
 					  ANSWER(.opcode = MCB_NOOP, .opaque = 4)},
 			  2));
 	text_free(&text);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -143,7 +146,6 @@ START_TEST(a_dead_shard_is_a_temporary_failure)
 	say_bytes(dp.client, ASK(.opcode = MCB_GET, .opaque = 5, .key = "b"));
 	say_bytes(dp.b, ANSWER(.opcode = MCB_GET, .opaque = 5, NOT_FOUND));
 	expect_status(MCB_GET, MCB_NOT_FOUND, 5);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -155,7 +157,6 @@ START_TEST(a_shard_that_dies_amid_is_a_temporary_failure)
 	fake_end(dp.a, -ECONNRESET);
 	fake_settle(dp.loop);
 	expect_status(MCB_SETQ, MCB_TEMPORARY, 8);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -172,7 +173,6 @@ START_TEST(misses_may_stand_for_dead_shards)
 	expect_status(MCB_GETK, MCB_NOT_FOUND, 2);
 	say_bytes(dp.client, ASK(.opcode = MCB_DELETE, .opaque = 3, .key = "a"));
 	expect_status(MCB_DELETE, MCB_TEMPORARY, 3);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -201,7 +201,6 @@ START_TEST(statistics_of_all_shards_are_added_up)
 						     ANSWER(.opcode = MCB_STAT, .opaque = OPAQUE)},
 				     2));
 	text_free(&text);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -258,7 +257,6 @@ START_TEST(flush_goes_to_all_shards)
 			expect_status(MCB_FLUSH, MCB_OK, i);
 		expect_nothing(dp.client);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -270,7 +268,6 @@ START_TEST(flush_fails_if_one_shard_does)
 	say_bytes(dp.c, ANSWER(.opcode = MCB_FLUSH, .opaque = 1));
 	say_bytes(dp.b, ANSWER(.opcode = MCB_FLUSH, .opaque = 1, .status = MCB_OUT_OF_MEMORY));
 	expect_status(MCB_FLUSHQ, MCB_OUT_OF_MEMORY, 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -291,7 +288,6 @@ START_TEST(quit_ends_it_with_a_word_or_without)
 		expect_status(MCB_QUIT, MCB_OK, 2);
 	expect_nothing(dp.client);
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -308,7 +304,6 @@ START_TEST(what_the_proxy_answers_itself)
 	say_bytes(dp.client, ASK(.opcode = MCB_GET, .opaque = 4)); /* no key */
 	expect_status(MCB_GET, MCB_INVALID, 4);
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -329,7 +324,6 @@ START_TEST(a_set_that_is_too_large_drops_what_was_there)
 		say_bytes(dp.a, ANSWER(.opcode = MCB_DELETE));
 		expect_status(opcode, MCB_TOO_LARGE, 1);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -365,7 +359,6 @@ START_TEST(long_values_are_streamed)
 	ck_assert_mem_eq(got.p + MCB_HEADER + 4, value, LONG - 1);
 	ck_assert_int_eq(got.p[got.len - 1], 'w');
 	fake_take(dp.client, got.len);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -394,7 +387,6 @@ START_TEST(text_nodes_are_asked_in_binary_too)
 						     ANSWER(.opcode = MCB_STAT, .opaque = 2)},
 				     2));
 	text_free(&text);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -437,7 +429,6 @@ START_TEST(any_split_of_a_batch_is_the_same)
 	text_free(&batch);
 	text_free(&to_a);
 	text_free(&told);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -446,6 +437,7 @@ Suite *dispatch_binary_suite(void)
 	Suite *suite = suite_create("dispatch_binary");
 	TCase *tcase = tcase_create("packets");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, quiet_commands_are_sent_loud_and_told_back, 0, ARRAY_LEN(quiet));
 	tcase_add_test(tcase, noop_is_answered_after_all_shards);
 	tcase_add_test(tcase, a_dead_shard_is_a_temporary_failure);

@@ -10,6 +10,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(void)
 {
 	data_path_serve(&dp,
@@ -27,7 +32,6 @@ static void kill_a(void)
 /* At the limit it is set; over it the old value goes before the client hears of it. */
 START_TEST(a_set_that_is_too_large_deletes_the_key_first)
 {
-	begin();
 	say(dp.client, "set a 0 0 4\r\nabcd\r\n");
 	expect(dp.a, "set a 0 0 4\r\nabcd\r\n");
 	say(dp.a, "STORED\r\n");
@@ -43,7 +47,6 @@ START_TEST(a_set_that_is_too_large_deletes_the_key_first)
 	expect(dp.client, "END\r\n");
 	expect(dp.b, "");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_COMMANDS_INVALID), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -52,20 +55,17 @@ static const char *const replies[] = {"DELETED\r\n", "NOT_FOUND\r\n", "SERVER_ER
 
 START_TEST(the_refusal_is_the_same_whatever_the_node_says)
 {
-	begin();
 	say(dp.client, "set b 0 0 5 noreply\r\nabcde\r\nset b 1 2 5\r\nabcde\r\n");
 	expect(dp.b, "delete b\r\ndelete b\r\n");
 	say(dp.b, replies[_i]);
 	expect(dp.client, "");
 	say(dp.b, replies[_i]);
 	expect(dp.client, REFUSAL);
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(it_is_the_same_where_the_delete_fails)
 {
-	begin();
 	say(dp.client, "set a 0 0 5\r\nabcde\r\n");
 	expect(dp.a, "delete a\r\n");
 	kill_a();
@@ -74,19 +74,16 @@ START_TEST(it_is_the_same_where_the_delete_fails)
 	expect(dp.client, REFUSAL);
 	say(dp.b, "END\r\n");
 	expect(dp.client, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(a_client_that_leaves_has_its_key_deleted)
 {
-	begin();
 	say(dp.client, "set a 0 0 5\r\nab");
 	expect(dp.a, "delete a\r\n");
 	fake_end(dp.client, -ECONNRESET);
 	fake_settle(dp.loop);
 	say(dp.a, "DELETED\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -101,7 +98,6 @@ static const struct {
 /* memcached removes the item whatever the mode, and says what is wrong in spite of q. */
 START_TEST(a_meta_set_that_is_too_large_deletes_the_key_first)
 {
-	begin();
 	say(dp.client, meta[_i].set);
 	expect(dp.a, meta[_i].delete);
 	expect(dp.client, "");
@@ -109,7 +105,6 @@ START_TEST(a_meta_set_that_is_too_large_deletes_the_key_first)
 	expect(dp.a, "mg a v\r\n");
 	say(dp.a, "HD\r\nEN\r\n");
 	expect(dp.client, REFUSAL "EN\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -122,11 +117,9 @@ static const char *const others[] = {
 /* They leave the item as it is when they fail, and so does memcached. */
 START_TEST(what_is_no_set_deletes_nothing)
 {
-	begin();
 	say(dp.client, others[_i]);
 	expect(dp.client, REFUSAL);
 	expect(dp.a, "");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -140,7 +133,6 @@ static const struct {
 
 START_TEST(a_set_that_is_wrong_deletes_nothing)
 {
-	begin();
 	say(dp.client, wrong[_i].command);
 	expect(dp.client, wrong[_i].reply);
 	expect(dp.a, "");
@@ -153,6 +145,7 @@ Suite *dispatch_drop_suite(void)
 	Suite *suite = suite_create("dispatch_drop");
 	TCase *tcase = tcase_create("drop");
 
+	tcase_add_checked_fixture(tcase, begin, tear_down);
 	tcase_add_test(tcase, a_set_that_is_too_large_deletes_the_key_first);
 	tcase_add_loop_test(tcase, the_refusal_is_the_same_whatever_the_node_says, 0,
 			    ARRAY_LEN(replies));

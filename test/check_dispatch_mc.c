@@ -17,6 +17,11 @@
 /* Text clients of nodes that speak binary alone. */
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(void)
 {
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
@@ -116,7 +121,6 @@ START_TEST(a_command_and_its_reply_are_told)
 	expect(dp.client, commands[_i].told);
 	say(dp.client, "version\r\nmn\r\n");
 	expect(dp.client, "VERSION 1.6.18\r\nMN\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -136,7 +140,6 @@ START_TEST(any_split_of_a_command_is_the_same)
 		say_bytes(dp.a, span_skip(answer, half));
 		expect(dp.client, commands[_i].told);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -162,7 +165,6 @@ START_TEST(a_multi_get_over_all_shards_is_one_reply)
 			  "END\r\n");
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 3);
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -183,7 +185,6 @@ START_TEST(a_multi_get_on_one_shard_is_a_sequence_too)
 	expect(dp.client, "END\r\n");
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 2);
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -199,7 +200,6 @@ START_TEST(a_dead_shard_of_a_multi_get_is_left_out)
 	say(dp.client, "delete b\r\n");
 	expect_first(dp.client, "SERVER_ERROR slipring: shard b: ");
 	fake_take(dp.client, fake_got(dp.client).len);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -214,7 +214,6 @@ START_TEST(an_error_amid_values_is_the_nodes)
 	say(dp.client, "get a\r\n");
 	say_bytes(dp.a, ANSWER(.opcode = MCB_GETK, NOT_FOUND));
 	expect(dp.client, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -229,7 +228,6 @@ START_TEST(what_binary_has_nothing_for_is_refused_in_order)
 	say_bytes(dp.a, ANSWER(.opcode = MCB_GETK, NOT_FOUND));
 	expect(dp.client,
 	       "END\r\n" REFUSAL REFUSAL REFUSAL REFUSAL "CLIENT_ERROR error decoding key\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -260,7 +258,6 @@ START_TEST(statistics_are_merged_as_of_text_nodes)
 		}
 		expect(dp.client, cases[i].told);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -272,7 +269,6 @@ START_TEST(statistics_that_no_node_has_are_an_error)
 	say_bytes(dp.b, ANSWER(.opcode = MCB_STAT, NOT_FOUND));
 	say_bytes(dp.c, ANSWER(.opcode = MCB_STAT, NOT_FOUND));
 	expect(dp.client, "ERROR\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -294,7 +290,6 @@ START_TEST(flush_all_goes_to_every_shard)
 		say_bytes(servers[i], ANSWER(.opcode = MCB_FLUSH));
 	}
 	expect(dp.client, "OK\r\n" REFUSAL);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -358,7 +353,6 @@ START_TEST(long_values_are_told_whole)
 		expect(dp.client, longs[_i].after);
 	else
 		expect_long(longs[_i].before, longs[_i].after);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -386,7 +380,6 @@ START_TEST(a_client_may_leave_amid_a_long_value)
 		say_noop(dp.a);
 	say_bytes(dp.a, ANSWER(.opcode = MCB_GETK, NOT_FOUND));
 	expect(dp.client, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -413,7 +406,6 @@ START_TEST(a_barrier_may_be_cut)
 		expect_long("VA 300000\r\n", "\r\n");
 	else if (!leaves)
 		expect(dp.client, "VA 1\r\nv\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -421,6 +413,8 @@ Suite *dispatch_mc_suite(void)
 {
 	Suite *suite = suite_create("dispatch_mc");
 	TCase *tcase = tcase_create("binary nodes");
+
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	int n_long = 2 * (int)ARRAY_LEN(longs);
 
 	tcase_add_loop_test(tcase, a_command_and_its_reply_are_told, 0, ARRAY_LEN(commands));

@@ -36,6 +36,11 @@ struct asked {
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static struct asked *asked_by(const struct call *call)
 {
 	/* Nothing else uses it here. */
@@ -103,7 +108,6 @@ START_TEST(what_is_under_way_ends_where_it_was_sent)
 {
 	struct asked asked;
 
-	begin();
 	ask(&asked, 2);
 	adopt(without_c, ARRAY_LEN(without_c));
 	ck_assert_int_eq(dp.c->state, FAKE_OPEN);
@@ -118,7 +122,6 @@ START_TEST(what_is_under_way_ends_where_it_was_sent)
 	ck_assert_ptr_null(dp.engine.connsets[2]);
 	ck_assert_uint_eq(data_path_eras(&dp), 1);
 	expect_let_go(dp.topology);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -127,7 +130,6 @@ START_TEST(connections_that_both_have_go_on)
 	struct asked before, after;
 	const struct endpoint *endpoint;
 
-	begin();
 	ask(&before, 0);
 	adopt(c_at_d, ARRAY_LEN(c_at_d));
 	data_path_connect(&dp, 3);
@@ -143,7 +145,6 @@ START_TEST(connections_that_both_have_go_on)
 	endpoint = dp.pool->shards[0].primary;
 	ck_assert_ptr_eq(dp.engine.connsets[0]->endpoint, endpoint);
 	ck_assert_ptr_eq(dp.engine.connsets[0]->upstreams[0].endpoint, endpoint);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -151,7 +152,6 @@ START_TEST(a_shard_that_moves_is_asked_at_its_new_node)
 {
 	struct asked before, after;
 
-	begin();
 	ask(&before, 2);
 	adopt(c_at_d, ARRAY_LEN(c_at_d));
 	data_path_connect(&dp, 3);
@@ -163,23 +163,19 @@ START_TEST(a_shard_that_moves_is_asked_at_its_new_node)
 	end(&before);
 	ck_assert_int_eq(dp.c->state, FAKE_CLOSED);
 	ck_assert_int_eq(data_path_server(&dp, 3)->state, FAKE_OPEN);
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(what_nobody_uses_is_closed_at_once)
 {
-	begin();
 	adopt(without_c, ARRAY_LEN(without_c));
 	ck_assert_int_eq(dp.c->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(a_node_that_was_never_reached_is_given_up)
 {
-	begin();
 	struct topology *at_d = adopt(c_at_d, ARRAY_LEN(c_at_d));
 	struct fake_peer *d = data_path_server(&dp, 3);
 	ck_assert_int_eq(d->state, FAKE_CONNECTING);
@@ -189,7 +185,6 @@ START_TEST(a_node_that_was_never_reached_is_given_up)
 	/* Nor is it connected to again. */
 	fake_advance_ms(dp.loop, 10000);
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT + 3), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -204,7 +199,6 @@ START_TEST(several_end_in_any_order)
 	struct topology *topologies[3];
 	const uint8_t *order = orders[_i];
 
-	begin();
 	topologies[0] = dp.topology;
 	ask(&asked[0], 2);
 	topologies[1] = adopt(c_at_d, ARRAY_LEN(c_at_d));
@@ -226,7 +220,6 @@ START_TEST(several_end_in_any_order)
 			ck_assert_int_eq(data_path_server(&dp, places[order[j]])->state, FAKE_OPEN);
 	}
 	ck_assert_int_eq(dp.a->state, FAKE_OPEN);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -234,7 +227,6 @@ START_TEST(a_node_that_comes_back_meanwhile_keeps_its_connections)
 {
 	struct asked asked;
 
-	begin();
 	ask(&asked, 2);
 	struct topology *without = adopt(without_c, ARRAY_LEN(without_c));
 	adopt(NULL, DATA_PATH_SHARDS);
@@ -247,7 +239,6 @@ START_TEST(a_node_that_comes_back_meanwhile_keeps_its_connections)
 	answer(dp.c);
 	end(&asked);
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT + 2), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -255,7 +246,6 @@ START_TEST(ids_may_be_any)
 {
 	struct asked asked;
 
-	begin();
 	struct topology *topology = data_path_build(&dp, c_at_d, ARRAY_LEN(c_at_d));
 	topology->endpoints[2].id = 900;
 	topology_index(topology);
@@ -267,7 +257,6 @@ START_TEST(ids_may_be_any)
 	end(&asked);
 	ck_assert_ptr_null(dp.engine.connsets[899]);
 	ck_assert_uint_eq(stat_get(&dp.stats->endpoints[900]->requests), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -275,7 +264,6 @@ START_TEST(an_id_is_given_to_another_once_nobody_has_it)
 {
 	struct asked asked;
 
-	begin();
 	ask(&asked, 2);
 	answer(dp.c);
 	end(&asked);
@@ -290,7 +278,6 @@ START_TEST(an_id_is_given_to_another_once_nobody_has_it)
 	answer(data_path_server(&dp, 3));
 	end(&asked);
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT + 2), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -298,7 +285,6 @@ START_TEST(connections_that_go_on_have_the_newer_settings)
 {
 	struct asked asked;
 
-	begin();
 	dp.setup.request_ms = 100;
 	adopt(NULL, DATA_PATH_SHARDS);
 	fake_advance_ms(dp.loop, 1001); /* a timer that runs goes on as it was started */
@@ -317,7 +303,6 @@ START_TEST(a_connection_of_an_older_one_may_break)
 {
 	struct asked asked;
 
-	begin();
 	ask(&asked, 2);
 	adopt(without_c, ARRAY_LEN(without_c));
 	fake_end(dp.c, -ECONNRESET);
@@ -329,7 +314,6 @@ START_TEST(a_connection_of_an_older_one_may_break)
 	expect_let_go(dp.topology);
 	fake_advance_ms(dp.loop, 10000);
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT + 2), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -337,7 +321,6 @@ START_TEST(shut_amid_an_older_one)
 {
 	struct asked asked;
 
-	begin();
 	ask(&asked, 2);
 	adopt(c_at_d, ARRAY_LEN(c_at_d));
 	engine_shut(&dp.engine);
@@ -352,7 +335,6 @@ END_TEST
 /* One that nobody has used yet goes with the engine. */
 START_TEST(shut_right_after_another_was_adopted)
 {
-	begin();
 	data_path_adopt(&dp, data_path_build(&dp, c_at_d, ARRAY_LEN(c_at_d)));
 	data_path_adopt(&dp, data_path_build(&dp, without_c, ARRAY_LEN(without_c)));
 	ck_assert_uint_eq(data_path_eras(&dp), 3);
@@ -365,6 +347,7 @@ Suite *era_suite(void)
 	Suite *suite = suite_create("era");
 	TCase *tcase = tcase_create("era");
 
+	tcase_add_checked_fixture(tcase, begin, tear_down);
 	tcase_add_test(tcase, what_is_under_way_ends_where_it_was_sent);
 	tcase_add_test(tcase, connections_that_both_have_go_on);
 	tcase_add_test(tcase, a_shard_that_moves_is_asked_at_its_new_node);

@@ -9,6 +9,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin_redis(void)
 {
 	data_path_init(&dp, (struct data_path_setup){.protocol = PROTOCOL_REDIS});
@@ -33,7 +38,6 @@ START_TEST(keys_go_to_their_shards_in_their_order)
 	say(dp.b, "*1\r\n$1\r\nB\r\n");
 	expect_reply(request,
 		     "*6\r\n$1\r\nC\r\n$1\r\nA\r\n$1\r\nB\r\n$1\r\nD\r\n$-1\r\n$1\r\nA\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -48,7 +52,6 @@ START_TEST(values_go_with_their_keys)
 	say(dp.b, "+OK\r\n");
 	say(dp.a, "+OK\r\n");
 	expect_reply(request, "+OK\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -61,7 +64,6 @@ START_TEST(keys_of_one_shard_go_as_they_came)
 	say(dp.a, "*2\r\n$-1\r\n$-1\r\n");
 	expect_reply(request, "*2\r\n$-1\r\n$-1\r\n");
 	ck_assert_uint_eq(dp.engine.calls.used, 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -77,7 +79,6 @@ START_TEST(memcached_keys_follow_the_words_before_them)
 	say(dp.b, "END\r\n");
 	say(dp.c, "VALUE c 0 1\r\nC\r\nEND\r\n");
 	expect_reply(request, "VALUE c 0 1\r\nC\r\nVALUE d 0 1\r\nD\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -94,7 +95,6 @@ START_TEST(a_command_to_all_goes_to_all_as_it_came)
 	expect_waiting(request);
 	say(dp.b, "OK\r\n");
 	expect_reply(request, "OK\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -135,7 +135,6 @@ START_TEST(a_lost_part_that_reads_is_sent_again_alone)
 	say(data_path_server(&dp, 0), "*1\r\n$1\r\nA\r\n");
 	say(dp.b, "*1\r\n$1\r\nB\r\n");
 	expect_reply(request, "*2\r\n$1\r\nA\r\n$1\r\nB\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -151,7 +150,6 @@ START_TEST(a_lost_part_that_writes_is_not_sent_again)
 	say(dp.b, ":1\r\n");
 	expect_reply(request, "-ERR slipring: shard a: connection to a:7000 lost; "
 			      "the command may have run\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -167,7 +165,6 @@ START_TEST(an_unsent_part_that_writes_is_sent_again)
 	say(data_path_server(&dp, 0), "+OK\r\n");
 	say(dp.b, "+OK\r\n");
 	expect_reply(request, "+OK\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -211,7 +208,6 @@ START_TEST(twenty_thousand_keys_come_back_in_order)
 	expect_reply(request, reply.p);
 	text_free(&keys);
 	text_free(&reply);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -220,6 +216,7 @@ Suite *fanout_suite(void)
 	Suite *suite = suite_create("fanout");
 	TCase *tcase = tcase_create("fanout");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, keys_go_to_their_shards_in_their_order);
 	tcase_add_test(tcase, values_go_with_their_keys);
 	tcase_add_test(tcase, keys_of_one_shard_go_as_they_came);

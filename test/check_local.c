@@ -5,6 +5,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 /* A command and the whole of its reply; words as array_of() takes them. */
 struct answer {
 	const char *words, *reply;
@@ -35,7 +40,6 @@ START_TEST(answers_without_asking_a_node)
 	expect(dp.a, "");
 	expect(dp.b, "");
 	expect(dp.c, "");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -55,7 +59,6 @@ START_TEST(hello_tells_what_this_is_and_takes_a_name)
 	expect(dp.client, "$3\r\nbob\r\n");
 	say(dp.client, "RESET\r\nCLIENT GETNAME\r\n");
 	expect(dp.client, "+RESET\r\n$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -70,7 +73,6 @@ START_TEST(an_option_of_hello_longer_than_a_line_is_cut)
 	ck_assert_uint_lt(got.len, 300);
 	ck_assert_mem_eq(got.p + got.len - 2, "\r\n", 2);
 	ck_assert_ptr_eq(memchr(got.p, '\r', got.len), got.p + got.len - 2);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -92,7 +94,6 @@ START_TEST(words_in_errors_cannot_break_the_line)
 		ck_assert_ptr_eq(memchr(got.p, '\n', got.len), got.p + got.len - 1);
 		fake_take(dp.client, got.len);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -109,7 +110,6 @@ START_TEST(answers_memcacheds_without_asking_a_node)
 	say(dp.client, memcached[_i].words);
 	expect(dp.client, memcached[_i].reply);
 	expect(dp.a, "");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -128,7 +128,6 @@ START_TEST(stats_proxy_are_the_proxys_own)
 	say(dp.b, "RESET\r\n");
 	say(dp.c, "RESET\r\n");
 	expect(dp.client, "RESET\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -137,6 +136,7 @@ Suite *local_suite(void)
 	Suite *suite = suite_create("local");
 	TCase *tcase = tcase_create("local");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, answers_without_asking_a_node, 0, ARRAY_LEN(redis));
 	tcase_add_test(tcase, hello_tells_what_this_is_and_takes_a_name);
 	tcase_add_test(tcase, an_option_of_hello_longer_than_a_line_is_cut);

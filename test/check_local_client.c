@@ -6,6 +6,16 @@
 
 static struct data_path dp;
 
+static void set_up(void)
+{
+	data_path_serve_redis(&dp);
+}
+
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void ask(const char *words, const char *reply)
 {
 	say(dp.client, array_of(words));
@@ -14,7 +24,6 @@ static void ask(const char *words, const char *reply)
 
 START_TEST(a_name_is_kept_for_its_connection)
 {
-	data_path_serve_redis(&dp);
 	struct fake_peer *other = data_path_client(&dp);
 
 	ask("CLIENT GETNAME", "$-1\r\n");
@@ -27,7 +36,6 @@ START_TEST(a_name_is_kept_for_its_connection)
 	say(dp.client, "CLIENT SETNAME \"\"\r\n");
 	expect(dp.client, "+OK\r\n");
 	ask("CLIENT GETNAME", "$-1\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -40,13 +48,11 @@ static const char *const no_names[] = {
 
 START_TEST(a_name_with_blanks_or_controls_is_refused)
 {
-	data_path_serve_redis(&dp);
 	ask("CLIENT SETNAME bob", "+OK\r\n");
 	say(dp.client, no_names[_i]);
 	expect(dp.client,
 	       "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
 	ask("CLIENT GETNAME", "$3\r\nbob\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -60,31 +66,26 @@ static void set_name_of(int len)
 
 START_TEST(a_name_has_a_longest)
 {
-	data_path_serve_redis(&dp);
 	set_name_of(512);
 	expect(dp.client, "+OK\r\n");
 	set_name_of(513);
 	ck_assert_int_eq(fake_got(dp.client).p[0], '-');
 	fake_take(dp.client, fake_got(dp.client).len);
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(each_connection_has_its_id)
 {
-	data_path_serve_redis(&dp);
 	struct fake_peer *other = data_path_client(&dp);
 
 	ask("CLIENT ID", ":1\r\n");
 	say(other, array_of("CLIENT ID"));
 	expect(other, ":2\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(info_is_one_line_about_this_connection)
 {
-	data_path_serve_redis(&dp);
 	ask("CLIENT SETNAME bob", "+OK\r\n");
 	fake_advance_ms(dp.loop, 3000);
 	say(dp.client, array_of("CLIENT INFO"));
@@ -92,7 +93,6 @@ START_TEST(info_is_one_line_about_this_connection)
 	       "$145\r\nid=1 addr=10.0.0.1:1 laddr=10.0.0.1:1 name=bob age=3 idle=0 flags=N db=0 "
 	       "sub=0 "
 	       "psub=0 ssub=0 multi=-1 omem=0 cmd=client|info user=default resp=2\n\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -108,10 +108,8 @@ static const struct {
 
 START_TEST(other_subcommands_are_taken_or_refused_by_name)
 {
-	data_path_serve_redis(&dp);
 	ask(others[_i].words, others[_i].reply);
 	ask("PING", "+PONG\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -120,6 +118,7 @@ Suite *local_client_suite(void)
 	Suite *suite = suite_create("local_client");
 	TCase *tcase = tcase_create("local_client");
 
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, a_name_is_kept_for_its_connection);
 	tcase_add_loop_test(tcase, a_name_with_blanks_or_controls_is_refused, 0,
 			    ARRAY_LEN(no_names));

@@ -8,6 +8,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static const struct {
 	const char *line, *reply;
 } answers[] = {
@@ -31,7 +36,6 @@ START_TEST(tells_the_nodes_without_asking_one)
 	expect(dp.a, "");
 	expect(dp.b, "");
 	expect(dp.c, "");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -43,7 +47,6 @@ START_TEST(answers_in_its_turn)
 	say(dp.b, "END\r\n");
 	say(dp.a, "VALUE a 0 1\r\nA\r\nEND\r\n");
 	expect(dp.client, "VALUE a 0 1\r\nA\r\nEND\r\nEND\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -70,7 +73,6 @@ START_TEST(is_an_ordinary_key_otherwise)
 		say(its, "END\r\n");
 		expect(dp.client, "END\r\n");
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -87,7 +89,6 @@ START_TEST(redis_has_no_such_key)
 		say(server, ":0\r\n");
 	}
 	expect(dp.client, ":0\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -96,6 +97,7 @@ Suite *local_cluster_suite(void)
 	Suite *suite = suite_create("local_cluster");
 	TCase *tcase = tcase_create("local_cluster");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, tells_the_nodes_without_asking_one, 0, ARRAY_LEN(answers));
 	tcase_add_test(tcase, answers_in_its_turn);
 	tcase_add_test(tcase, is_an_ordinary_key_otherwise);

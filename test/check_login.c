@@ -13,6 +13,11 @@ static struct user_spec users[] = {
 	{.name = eve},
 };
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void serve(enum pool_protocol protocol, size_t n_users)
 {
 	data_path_serve(&dp, (struct data_path_setup){.protocol = protocol,
@@ -46,7 +51,6 @@ START_TEST(a_user_has_one_password)
 	ck_assert_int_eq(client()->session.needs_auth, !is_in);
 	if (is_in)
 		ck_assert_str_eq(client()->session.user->name, logins[_i].name);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -55,7 +59,6 @@ START_TEST(without_users_anybody_is_the_default_user)
 	serve(PROTOCOL_REDIS, 0);
 	ck_assert(login_as(client(), span_of("default"), span_of("x")));
 	ck_assert(!login_as(client(), span_of("ann"), span_of("a:1")));
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -89,7 +92,6 @@ START_TEST(a_text_client_logs_in_first)
 	expect(dp.client, texts[_i].answers);
 	expect(dp.a, "");
 	ck_assert_int_eq(dp.client->state, FAKE_OPEN);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -113,7 +115,6 @@ START_TEST(a_set_after_the_login_is_a_set)
 	struct fake_peer *other = data_path_client(&dp);
 	say(other, "get a\r\n");
 	expect(other, STRANGE);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -126,7 +127,6 @@ START_TEST(a_login_is_not_counted_as_a_set)
 	const struct command *set = mc_command_find(span_of("set"));
 	ck_assert_uint_eq(stat_get(&stats_command(dp.stats->pools[0], set->id)->requests), 0);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_COMMANDS_INVALID), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -190,7 +190,6 @@ START_TEST(sasl_is_one_step_of_plain)
 	ask(MCB_SASL_AUTH, "plain", PLAIN("bob\0bob\0b2"), MCB_OK, IN);
 	ck_assert_str_eq(client()->session.user->name, "bob");
 	ask(MCB_SASL_AUTH, "PLAIN", PLAIN("\0eve\0"), MCB_OK, IN);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -223,7 +222,6 @@ START_TEST(what_is_not_right_logs_out)
 	ask(MCB_SASL_AUTH, wrong[_i].mechanism, wrong[_i].value, MCB_AUTH_ERROR, OUT);
 	ck_assert(client()->session.needs_auth);
 	ck_assert_ptr_null(client()->session.user);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -242,7 +240,6 @@ START_TEST(sasl_may_take_two_steps)
 	ask(MCB_SASL_AUTH, "PLAIN", NO_ONE, MCB_AUTH_CONTINUE, "");
 	ask(MCB_SASL_AUTH, "PLAIN", PLAIN("\0ann\0"), MCB_AUTH_ERROR, OUT);
 	ask(MCB_SASL_STEP, "PLAIN", ANN, MCB_AUTH_ERROR, OUT);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -252,7 +249,6 @@ START_TEST(the_name_of_a_mechanism_has_an_end)
 	ask(MCB_SASL_AUTH, "PLAINPLAINPLAINPLAINPLAINPLAINPL", ANN, MCB_AUTH_ERROR, OUT);
 	ask(MCB_SASL_AUTH, "PLAINPLAINPLAINPLAINPLAINPLAINPLA", ANN, MCB_INVALID,
 	    "Invalid arguments");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -264,7 +260,6 @@ START_TEST(without_users_there_is_no_sasl)
 	for (size_t i = 0; i < ARRAY_LEN(opcodes); i++)
 		ask(opcodes[i], opcodes[i] == MCB_SASL_LIST ? "" : "PLAIN", NO_ONE, MCB_UNKNOWN,
 		    "Unknown command");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -314,6 +309,7 @@ Suite *login_suite(void)
 	Suite *suite = suite_create("login");
 	TCase *tcase = tcase_create("login");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, a_user_has_one_password, 0, ARRAY_LEN(logins));
 	tcase_add_test(tcase, without_users_anybody_is_the_default_user);
 	tcase_add_loop_test(tcase, a_text_client_logs_in_first, 0, ARRAY_LEN(texts));

@@ -11,6 +11,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(enum pool_protocol protocol, bool fail_multiget)
 {
 	data_path_init(&dp, (struct data_path_setup){.protocol = protocol,
@@ -98,7 +103,6 @@ START_TEST(parts_of_a_redis_command_become_one_reply)
 	run(&redis[_i], 1);
 	run(&redis[_i], 7);
 	run(&redis[_i], SIZE_MAX);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -108,7 +112,6 @@ START_TEST(parts_of_a_memcached_command_become_one_reply)
 	run(&memcached[_i], 1);
 	run(&memcached[_i], 7);
 	run(&memcached[_i], SIZE_MAX);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -138,7 +141,6 @@ START_TEST(sums_that_no_integer_holds_do_no_harm)
 	say(dp.b, ":9223372036854775807\r\n");
 	ck_assert(request->finished);
 	request_free(request);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -207,7 +209,6 @@ START_TEST(hits_and_misses_are_counted_over_all_parts)
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->hits), 3);
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
 	request_free(request);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -240,7 +241,6 @@ START_TEST(values_of_any_length_in_any_pieces_are_put_together)
 	text_free(&parts[0]);
 	text_free(&parts[1]);
 	text_free(&reply);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -249,6 +249,7 @@ Suite *merge_suite(void)
 	Suite *suite = suite_create("merge");
 	TCase *tcase = tcase_create("merge");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, parts_of_a_redis_command_become_one_reply, 0, ARRAY_LEN(redis));
 	tcase_add_loop_test(tcase, parts_of_a_memcached_command_become_one_reply, 0,
 			    ARRAY_LEN(memcached));

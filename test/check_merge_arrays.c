@@ -15,6 +15,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(void)
 {
 	data_path_init(&dp, (struct data_path_setup){.protocol = PROTOCOL_REDIS});
@@ -120,9 +125,7 @@ static const struct merge_case cases[] = {
 
 START_TEST(arrays_of_all_shards_become_one)
 {
-	begin();
 	check_merge_case(&dp, &cases[_i]);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -144,11 +147,9 @@ static const struct {
 
 START_TEST(one_part_alone_is_the_reply)
 {
-	begin();
 	struct request *request = merge_parts(&dp, alone[_i].how, &alone[_i].reply, 1, 1);
 
 	expect_reply(request, alone[_i].reply);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -178,7 +179,6 @@ START_TEST(many_parts_are_joined)
 {
 	struct text whole = {0};
 
-	begin();
 	text_puts(&whole, "*300\r\n");
 	for (int i = 0; i < MANY; i++)
 		text_printf(&whole, "$3\r\n%03d\r\n", i);
@@ -192,7 +192,6 @@ START_TEST(many_parts_are_joined)
 
 	expect_reply(merge_many(MERGE_PAIRS, "*2\r\n", true), "*2\r\n$3\r\n000\r\n:44850\r\n");
 	text_free(&whole);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -208,7 +207,6 @@ START_TEST(a_union_has_a_limit)
 {
 	struct text at_limit = {0}, past = {0};
 
-	begin();
 	write_array(&at_limit, MERGE_WHOLE_MAX);
 	write_array(&past, MERGE_WHOLE_MAX + 1);
 	const char *replies[] = {"*0\r\n", at_limit.p, "*0\r\n"};
@@ -226,7 +224,6 @@ START_TEST(a_union_has_a_limit)
 	expect_reply(merge_parts(&dp, MERGE_CONCAT, replies, 3, 1 << 20), past.p);
 	text_free(&at_limit);
 	text_free(&past);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -234,7 +231,6 @@ START_TEST(long_elements_are_joined_by_reference)
 {
 	struct text part = {0}, whole = {0};
 
-	begin();
 	text_printf(&part, "*1\r\n$200000\r\n%0200000d\r\n", 1);
 	const char *replies[] = {part.p, "*0\r\n", part.p};
 	struct request *request = merge_parts(&dp, MERGE_CONCAT, replies, 3, SIZE_MAX);
@@ -245,7 +241,6 @@ START_TEST(long_elements_are_joined_by_reference)
 	expect_reply(request, whole.p);
 	text_free(&part);
 	text_free(&whole);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -254,6 +249,7 @@ Suite *merge_arrays_suite(void)
 	Suite *suite = suite_create("merge_arrays");
 	TCase *tcase = tcase_create("merge_arrays");
 
+	tcase_add_checked_fixture(tcase, begin, tear_down);
 	tcase_add_loop_test(tcase, arrays_of_all_shards_become_one, 0, ARRAY_LEN(cases));
 	tcase_add_loop_test(tcase, one_part_alone_is_the_reply, 0, ARRAY_LEN(alone));
 	tcase_add_test(tcase, many_parts_are_joined);

@@ -18,6 +18,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(void)
 {
 	data_path_init(&dp, (struct data_path_setup){.protocol = PROTOCOL_REDIS});
@@ -72,12 +77,10 @@ START_TEST(texts_of_all_shards_become_one)
 	char reply[1024];
 	struct merge_case c = {MERGE_INFO, {NULL}, reply, cases[_i].is_error};
 
-	begin();
 	memcpy(c.parts, cases[_i].parts, sizeof(c.parts));
 	snprintf(reply, sizeof(reply), "%c%zu\r\n%s\r\n", cases[_i].is_verbatim ? '=' : '$',
 		 strlen(cases[_i].text), cases[_i].text);
 	check_merge_case(&dp, &c);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -95,9 +98,7 @@ static const struct merge_case failed[] = {
 
 START_TEST(it_fails_if_every_shard_does)
 {
-	begin();
 	check_merge_case(&dp, &failed[_i]);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -121,10 +122,8 @@ static void check_long(int bytes, const char *status)
 
 START_TEST(a_text_has_a_limit)
 {
-	begin();
 	check_long(INFO_MAX, SHARD_A "ok\r\n");
 	check_long(INFO_MAX + 1, SHARD_A "shard a: a:7000 " GARBAGE "\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -133,6 +132,7 @@ Suite *merge_info_suite(void)
 	Suite *suite = suite_create("merge_info");
 	TCase *tcase = tcase_create("merge_info");
 
+	tcase_add_checked_fixture(tcase, begin, tear_down);
 	tcase_add_loop_test(tcase, texts_of_all_shards_become_one, 0, ARRAY_LEN(cases));
 	tcase_add_loop_test(tcase, it_fails_if_every_shard_does, 0, ARRAY_LEN(failed));
 	tcase_add_test(tcase, a_text_has_a_limit);

@@ -14,6 +14,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(void)
 {
 	data_path_init(&dp, (struct data_path_setup){.protocol = PROTOCOL_REDIS});
@@ -69,9 +74,7 @@ static const struct merge_case cases[] = {
 
 START_TEST(single_values_of_all_shards_become_one)
 {
-	begin();
 	check_merge_case(&dp, &cases[_i]);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -80,7 +83,6 @@ START_TEST(every_shards_key_may_be_the_random_one)
 	static const char *const replies[] = {"$1\r\na\r\n", "_\r\n", "$1\r\nb\r\n", "$1\r\nc\r\n"};
 	unsigned int seen[3] = {0};
 
-	begin();
 	for (int i = 0; i < 3000; i++) {
 		struct request *request =
 			merge_parts(&dp, MERGE_RANDOM, replies, ARRAY_LEN(replies), SIZE_MAX);
@@ -94,7 +96,6 @@ START_TEST(every_shards_key_may_be_the_random_one)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(seen); i++)
 		ck_assert(seen[i] > 850 && seen[i] < 1150); /* six deviations from 1000 */
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -117,7 +118,6 @@ START_TEST(values_of_keys_may_be_of_resp3)
 {
 	static const size_t steps[] = {1, 7, SIZE_MAX};
 
-	begin();
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		struct request *request = data_path_ask(&dp, "MGET a b d");
 
@@ -128,7 +128,6 @@ START_TEST(values_of_keys_may_be_of_resp3)
 		expect_reply(request, resp3[_i].reply);
 		check_engine_is_empty(&dp);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -137,6 +136,7 @@ Suite *merge_more_suite(void)
 	Suite *suite = suite_create("merge_more");
 	TCase *tcase = tcase_create("merge_more");
 
+	tcase_add_checked_fixture(tcase, begin, tear_down);
 	tcase_add_loop_test(tcase, single_values_of_all_shards_become_one, 0, ARRAY_LEN(cases));
 	tcase_add_test(tcase, every_shards_key_may_be_the_random_one);
 	tcase_add_loop_test(tcase, values_of_keys_may_be_of_resp3, 0, ARRAY_LEN(resp3));

@@ -7,6 +7,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(void)
 {
 	data_path_init(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED});
@@ -14,7 +19,6 @@ static void begin(void)
 
 START_TEST(counters_of_all_nodes_are_added)
 {
-	begin();
 	struct request *request = data_path_ask(&dp, "stats");
 
 	expect(dp.a, "stats\r\n");
@@ -23,26 +27,22 @@ START_TEST(counters_of_all_nodes_are_added)
 	expect_waiting(request);
 	say(dp.c, "STAT cmd_get 300\r\nEND\r\n");
 	expect_reply(request, "STAT cmd_get 321\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(a_word_behind_stats_lists_node_by_node)
 {
-	begin();
 	struct request *request = data_path_ask(&dp, "stats items");
 
 	say(dp.a, "STAT items:1:number 1\r\nEND\r\n");
 	say(dp.b, "END\r\n");
 	say(dp.c, "STAT items:1:number 3\r\nEND\r\n");
 	expect_reply(request, "STAT a:items:1:number 1\r\nSTAT c:items:1:number 3\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(a_dead_node_is_reported_among_the_others)
 {
-	begin();
 	fake_end(dp.a, STREAM_EOF);
 	fake_settle(dp.loop);
 	struct request *request = data_path_ask(&dp, "stats");
@@ -58,14 +58,12 @@ END_TEST
 
 START_TEST(reset_is_one_reply)
 {
-	begin();
 	struct request *request = data_path_ask(&dp, "stats reset");
 
 	say(dp.a, "RESET\r\n");
 	say(dp.b, "RESET\r\n");
 	say(dp.c, "RESET\r\n");
 	expect_reply(request, "RESET\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -74,6 +72,7 @@ Suite *merge_stats_suite(void)
 	Suite *suite = suite_create("merge_stats");
 	TCase *tcase = tcase_create("merge_stats");
 
+	tcase_add_checked_fixture(tcase, begin, tear_down);
 	tcase_add_test(tcase, counters_of_all_nodes_are_added);
 	tcase_add_test(tcase, a_word_behind_stats_lists_node_by_node);
 	tcase_add_test(tcase, a_dead_node_is_reported_among_the_others);

@@ -7,6 +7,11 @@
 static struct data_path dp;
 static struct request_list list;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static struct request *begin_request(const char *command)
 {
 	struct request *request =
@@ -37,7 +42,6 @@ static void begin(void)
 
 START_TEST(counts_by_command_from_its_first_use_on)
 {
-	begin();
 	ck_assert_ptr_null(stats_of("get"));
 	end_request(begin_request("get"));
 	end_request(begin_request("get"));
@@ -46,13 +50,11 @@ START_TEST(counts_by_command_from_its_first_use_on)
 	ck_assert_uint_eq(stat_get(&stats_of("set")->requests), 1);
 	ck_assert_ptr_null(stats_of("del"));
 	end_request(set);
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(counts_errors_and_time_at_the_end)
 {
-	begin();
 	struct request *request = begin_request("get");
 
 	fake_advance_ms(dp.loop, 3);
@@ -62,17 +64,14 @@ START_TEST(counts_errors_and_time_at_the_end)
 	ck_assert_uint_eq(stat_get(&stats_of("get")->errors), 1);
 	ck_assert_uint_eq(stat_get(&stats_of("get")->total_us.count), 1);
 	ck_assert_uint_eq(stat_get(&stats_of("get")->total_us.sum_us), 3000);
-	data_path_end(&dp);
 }
 END_TEST
 
 START_TEST(an_unknown_command_has_no_counters)
 {
-	begin();
 	end_request(begin_request(NULL));
 	for (size_t i = 0; i < dp.stats->pools[0]->n_commands; i++)
 		ck_assert_ptr_null(dp.stats->pools[0]->commands[i]);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -81,6 +80,7 @@ Suite *observe_suite(void)
 	Suite *suite = suite_create("observe");
 	TCase *tcase = tcase_create("observe");
 
+	tcase_add_checked_fixture(tcase, begin, tear_down);
 	tcase_add_test(tcase, counts_by_command_from_its_first_use_on);
 	tcase_add_test(tcase, counts_errors_and_time_at_the_end);
 	tcase_add_test(tcase, an_unknown_command_has_no_counters);

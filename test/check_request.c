@@ -8,6 +8,11 @@ static struct data_path dp;
 static struct request_list list;
 static uint32_t n_finished;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void on_finished(struct request *request)
 {
 	ck_assert(request->finished);
@@ -58,7 +63,6 @@ START_TEST(begins_empty_at_the_end_of_its_list)
 	ck_assert(!first->finished && !first->quiet && !first->is_error && !first->broken);
 	free_request(first);
 	free_request(second);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -75,7 +79,6 @@ START_TEST(a_line_of_the_proxys_own_gets_its_line_end)
 	ck_assert(!good->is_error && bad->is_error);
 	free_request(good);
 	free_request(bad);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -96,7 +99,6 @@ START_TEST(a_failure_is_told_as_the_protocol_has_it)
 	ck_assert_str_eq(reply_of(request), prefixes[_i].reply);
 	ck_assert(request->is_error);
 	free_request(request);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -117,7 +119,6 @@ START_TEST(takes_its_parts_and_key_map_along)
 	request->key_map = chunk_new(&dp.engine.chunks, 100);
 	chain_copy(&dp.engine.chunks, &request->reply, span_of("z"));
 	free_request(request);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -130,7 +131,6 @@ START_TEST(a_part_embedded_in_the_request_goes_with_it)
 	request->parts = &request->first;
 	chain_copy(&dp.engine.chunks, &request->first.reply, span_of("y"));
 	free_request(request);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -139,6 +139,7 @@ Suite *request_suite(void)
 	Suite *suite = suite_create("request");
 	TCase *tcase = tcase_create("request");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, begins_empty_at_the_end_of_its_list);
 	tcase_add_test(tcase, a_line_of_the_proxys_own_gets_its_line_end);
 	tcase_add_loop_test(tcase, a_failure_is_told_as_the_protocol_has_it, 0,

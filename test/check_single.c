@@ -8,6 +8,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(enum pool_protocol protocol)
 {
 	data_path_init(&dp, (struct data_path_setup){.protocol = protocol});
@@ -39,7 +44,6 @@ START_TEST(passes_the_reply_on_as_it_came)
 	ck_assert(!get->is_error && set->is_error);
 	expect_reply(get, "$3\r\nx\ny\r\n");
 	expect_reply(set, "-WRONGTYPE no\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -53,7 +57,6 @@ START_TEST(noreply_is_cut_from_what_is_sent)
 	say(dp.a, "STORED\r\nTOUCHED\r\n");
 	expect_reply(set, "STORED\r\n");
 	expect_reply(touch, "TOUCHED\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -69,7 +72,6 @@ START_TEST(hits_and_misses_are_counted_by_key)
 	ck_assert_uint_eq(stat_get(&dp.stats->pools[0]->misses), 2);
 	for (size_t i = 0; i < ARRAY_LEN(gets); i++)
 		request_free(gets[i]);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -93,7 +95,6 @@ START_TEST(what_was_not_sent_is_tried_again_on_a_new_connection)
 	say(data_path_server(&dp, 0), ":1\r\n");
 	expect_reply(request, ":1\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_RETRIES), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -126,7 +127,6 @@ START_TEST(a_lost_write_is_not_sent_twice_and_says_that_it_may_have_run)
 	data_path_connect(&dp, 0);
 	expect(data_path_server(&dp, 0), "");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_RETRIES), 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -146,7 +146,6 @@ START_TEST(a_partly_written_write_is_not_sent_twice)
 	expect_reply(later, "STORED\r\n");
 	expect_reply(request, "SERVER_ERROR slipring: shard a: connection to a:7000 lost; "
 			      "the command may have run\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -161,7 +160,6 @@ START_TEST(a_request_out_of_time_is_not_tried_again)
 	expect_reply(set, "SERVER_ERROR slipring: shard a: connection to a:7000 lost; "
 			  "the command may have run\r\n");
 	data_path_connect(&dp, 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -200,6 +198,7 @@ Suite *single_suite(void)
 	Suite *suite = suite_create("single");
 	TCase *tcase = tcase_create("single");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, passes_the_reply_on_as_it_came);
 	tcase_add_test(tcase, noreply_is_cut_from_what_is_sent);
 	tcase_add_test(tcase, hits_and_misses_are_counted_by_key);

@@ -11,6 +11,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 /* The pool gives an hour and no more than ten; keys that begin with d half a minute at most; with h
  * nothing. */
 static struct prefix_spec prefixes[] = {
@@ -94,7 +99,6 @@ START_TEST(memcached_commands_have_their_time_changed)
 {
 	begin(PROTOCOL_MEMCACHED);
 	pass(texts[_i].words, texts[_i].sent, texts[_i].reply);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -151,7 +155,6 @@ START_TEST(redis_commands_have_their_time_changed)
 	text_puts(&sent, array_of(arrays[_i].sent));
 	pass(arrays[_i].words, sent.p, "+OK\r\n");
 	text_free(&sent);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -168,7 +171,6 @@ START_TEST(parts_of_a_split_command_go_by_their_own_keys)
 	say(dp.c, "END\r\n");
 	expect_reply(request, "END\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_TTL_CHANGED), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -193,7 +195,6 @@ START_TEST(long_values_pass)
 	expect_reply(request, redis ? "+OK\r\n" : "STORED\r\n");
 	text_free(&words);
 	text_free(&sent);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -249,7 +250,6 @@ START_TEST(jitter_differs_from_command_to_command)
 		expect_reply(request, "STORED\r\n");
 	}
 	ck_assert_int_gt(others, 90);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -258,6 +258,7 @@ Suite *ttl_care_suite(void)
 	Suite *suite = suite_create("ttl_care");
 	TCase *tc = tcase_create("ttl_care");
 
+	tcase_add_checked_fixture(tc, NULL, tear_down);
 	tcase_add_loop_test(tc, memcached_commands_have_their_time_changed, 0, ARRAY_LEN(texts));
 	tcase_add_loop_test(tc, redis_commands_have_their_time_changed, 0, ARRAY_LEN(arrays));
 	tcase_add_test(tc, parts_of_a_split_command_go_by_their_own_keys);

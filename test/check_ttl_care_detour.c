@@ -12,6 +12,11 @@
 
 static struct data_path dp;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void begin(struct data_path_setup setup)
 {
 	setup.protocol = PROTOCOL_MEMCACHED;
@@ -81,7 +86,6 @@ START_TEST(nothing_lives_longer_than_the_gutter_lets_it)
 	begin_gutter(A_IS_DOWN);
 	pass("a", texts[_i].words, texts[_i].sent, texts[_i].reply);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_GUTTER_REQUESTS), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -96,7 +100,6 @@ START_TEST(what_is_at_its_own_shard_is_left_alone)
 		pass("a", "set a 0 0 1\r\nx", "set a 0 0 1\r\nx\r\n", "STORED\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_TTL_CHANGED), 0);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_GUTTER_REQUESTS), 0);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -108,7 +111,6 @@ START_TEST(ejected_keys_live_as_long_as_eject_ttl_says)
 	pass("a", "set a 0 0 1\r\nx", _i == 0 ? "set a 0 0 1\r\nx\r\n" : "set a 0 20 1\r\nx\r\n",
 	     "STORED\r\n");
 	pass("b", "set b 0 0 1\r\nx", "set b 0 0 1\r\nx\r\n", "STORED\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -120,7 +122,6 @@ START_TEST(other_rules_hold_as_well)
 				       .down = A_IS_DOWN});
 	pass("a", "set a 0 0 1\r\nx", "set a 0 3 1\r\nx\r\n", "STORED\r\n");
 	pass("a", "set a 0 99 1\r\nx", "set a 0 5 1\r\nx\r\n", "STORED\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -135,7 +136,6 @@ START_TEST(parts_of_a_split_command_go_by_where_their_keys_are)
 	say(server_of("a"), "VALUE a 0 1\r\nx\r\nEND\r\n");
 	expect_reply(request, "VALUE f 0 1\r\ny\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_GUTTER_REQUESTS), 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -162,7 +162,6 @@ START_TEST(a_flush_goes_to_gutter_nodes_too_but_statistics_do_not)
 	}
 	expect_reply(request, "END\r\n");
 	expect(fake_server(dp.loop, GUTTER_PORT), "");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -199,6 +198,7 @@ Suite *ttl_care_detour_suite(void)
 	Suite *suite = suite_create("ttl_care_detour");
 	TCase *tcase = tcase_create("ttl_care_detour");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_loop_test(tcase, nothing_lives_longer_than_the_gutter_lets_it, 0,
 			    ARRAY_LEN(texts));
 	tcase_add_loop_test(tcase, what_is_at_its_own_shard_is_left_alone, 0, 2);

@@ -12,6 +12,11 @@ static struct data_path dp;
 static struct fake_peer *server;
 static uint32_t n_relieved;
 
+static void tear_down(void)
+{
+	data_path_end(&dp);
+}
+
 static void on_relieve(void *arg)
 {
 	(void)arg;
@@ -61,7 +66,6 @@ START_TEST(replies_go_to_the_calls_in_their_order)
 	ck_assert_str_eq(probes[1].reply, "17\r\n");
 	ck_assert_str_eq(probes[2].reply, "VALUE h 0 1\r\nx\r\nEND\r\n");
 	ck_assert_uint_eq(probes[2].call.values, 1);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -82,7 +86,6 @@ START_TEST(every_split_of_the_replies_gives_the_same)
 		ck_assert_str_eq(probes[2].reply, "END\r\n");
 		check_engine_is_empty(&dp);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -212,7 +215,6 @@ START_TEST(the_time_of_a_call_runs_from_its_own_queueing)
 	ck_assert_int_eq(probes[1].result, CALL_REPLY);
 	fake_advance_ms(dp.loop, 5000);
 	ck_assert_int_eq(server->state, FAKE_OPEN);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -227,7 +229,6 @@ START_TEST(a_node_that_goes_on_answering_is_not_out_of_time)
 		say(server, "END\r\n");
 		ck_assert_int_eq(probes[i].result, CALL_REPLY);
 	}
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -248,7 +249,6 @@ START_TEST(only_what_may_be_sent_again_is_kept_once_written)
 	ck_assert(chain_is_empty(&probes[1].call.bytes));
 	ck_assert(chain_is_empty(&probes[2].call.bytes));
 	say(server, "END\r\n1\r\nEND\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -269,7 +269,6 @@ START_TEST(under_pressure_kept_bytes_let_go_of_their_chunk)
 	expect(server, "get a\r\n");
 	ck_assert_uint_eq(probe.call.bytes.bytes, 7);
 	say(server, "END\r\n");
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -292,7 +291,6 @@ START_TEST(a_long_reply_is_offered_in_pieces_and_a_short_one_not)
 	say(server, "\r\nEND\r\n");
 	ck_assert_int_eq(probes[1].result, CALL_REPLY);
 	free(body);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -310,7 +308,6 @@ START_TEST(at_the_memory_limit_somebody_is_asked_to_go)
 	say(server, "\r\nEND\r\n");
 	ck_assert_int_eq(probe.result, CALL_REPLY);
 	free(body);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -338,7 +335,6 @@ START_TEST(counts_calls_bytes_and_times)
 	ck_assert_uint_eq(stat_get(&stats->connects), 1);
 	ck_assert_uint_eq(stat_get(&stats->queue_us.sum_us), 3 * 20000);
 	ck_assert_uint_eq(stat_get(&stats->upstream_us.sum_us), 3 * 100000);
-	data_path_end(&dp);
 }
 END_TEST
 
@@ -347,6 +343,7 @@ Suite *upstream_suite(void)
 	Suite *suite = suite_create("upstream");
 	TCase *tcase = tcase_create("upstream");
 
+	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, replies_go_to_the_calls_in_their_order);
 	tcase_add_test(tcase, every_split_of_the_replies_gives_the_same);
 	tcase_add_loop_test(tcase, bytes_that_nothing_asked_for_close_the_connection, 0,

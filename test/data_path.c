@@ -265,10 +265,13 @@ void data_path_fini(struct data_path *dp)
 		expect_let_go(dp->later[i]);
 		topology_unref(dp->later[i]);
 	}
+	dp->loop = NULL;
 }
 
 void data_path_end(struct data_path *dp)
 {
+	if (dp->loop == NULL)
+		return;
 	fake_settle(dp->loop);
 	check_engine_is_empty(dp);
 	data_path_fini(dp);

@@ -96,7 +96,10 @@ void data_path_change(struct data_path *dp, struct data_path_setup setup);
 /* Close everything, check that it leaves nothing in memory, and free all. */
 void data_path_fini(struct data_path *dp);
 
-/* The same for a test at whose end nothing is under way, which is checked before. */
+/*
+ * The same for a test at whose end nothing is under way, which is checked before. For a fixture, too:
+ * nothing, where the test has never begun or has had its end by data_path_fini().
+ */
 void data_path_end(struct data_path *dp);
 
 /* No request, call, segment or chunk is in use, but for the chunks that the pool keeps open. */

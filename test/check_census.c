@@ -20,11 +20,6 @@ static void tear_down(void)
 	data_path_end(&dp);
 }
 
-static void ask(const char *words)
-{
-	say(dp.client, array_of(words));
-}
-
 static uint32_t lines(void)
 {
 	struct span got = fake_got(dp.client);
@@ -53,7 +48,7 @@ static const struct {
 
 START_TEST(lists_those_that_are_meant)
 {
-	ask(lists[_i].words);
+	say_words(dp.client, lists[_i].words);
 	ck_assert_uint_eq(lines(), lists[_i].n);
 }
 END_TEST
@@ -91,7 +86,7 @@ static bool is_open(const struct fake_peer *peer)
 
 START_TEST(closes_those_that_are_meant)
 {
-	ask(kills[_i].words);
+	say_words(dp.client, kills[_i].words);
 	expect(dp.client, kills[_i].reply);
 	ck_assert_int_eq(is_open(dp.client), !kills[_i].own);
 	ck_assert_int_eq(is_open(other), !kills[_i].its);
@@ -100,17 +95,17 @@ END_TEST
 
 START_TEST(replies_are_kept_back_as_asked)
 {
-	ask("client reply off");
-	ask("ping");
+	say_words(dp.client, "client reply off");
+	say_words(dp.client, "ping");
 	expect(dp.client, "");
-	ask("client reply on");
+	say_words(dp.client, "client reply on");
 	expect(dp.client, "+OK\r\n");
-	ask("client reply skip");
-	ask("ping");
+	say_words(dp.client, "client reply skip");
+	say_words(dp.client, "ping");
 	expect(dp.client, "");
-	ask("ping");
+	say_words(dp.client, "ping");
 	expect(dp.client, "+PONG\r\n");
-	ask("client reply maybe");
+	say_words(dp.client, "client reply maybe");
 	expect(dp.client, "-ERR syntax error\r\n");
 }
 END_TEST

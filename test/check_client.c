@@ -36,8 +36,7 @@ START_TEST(passes_a_command_and_its_reply_on)
 	say(dp.a, "VALUE a 0 3\r\nxyz\r\nEND\r\n");
 	expect(dp.client, "VALUE a 0 3\r\nxyz\r\nEND\r\n");
 	say(dp.client, "set b 7 0 2\r\nhi\r\n");
-	expect(dp.b, "set b 7 0 2\r\nhi\r\n");
-	say(dp.b, "STORED\r\n");
+	answer_to(dp.b, "set b 7 0 2\r\nhi\r\n", "STORED\r\n");
 	expect(dp.client, "STORED\r\n");
 }
 END_TEST
@@ -47,8 +46,8 @@ START_TEST(noreply_is_stripped_for_the_server_and_its_reply_dropped)
 	data_path_serve_memcached(&dp);
 	say(dp.client, "set a 0 0 1 noreply\r\nx\r\nincr b 1 noreply\r\nget a\r\n");
 	expect(dp.a, "set a 0 0 1\r\nx\r\nget a\r\n");
-	expect(dp.b, "incr b 1\r\n");
-	say(dp.b, "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
+	answer_to(dp.b, "incr b 1\r\n",
+		  "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
 	say(dp.a, "SERVER_ERROR out of memory storing object\r\nEND\r\n");
 	expect(dp.client, "END\r\n");
 }
@@ -57,8 +56,7 @@ END_TEST
 START_TEST(noreply_to_a_dead_server_is_silent)
 {
 	data_path_serve_memcached(&dp);
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	say(dp.client, "set a 0 0 1 noreply\r\nx\r\nget b\r\n");
 	say(dp.b, "END\r\n");
 	expect(dp.client, "END\r\n");
@@ -69,8 +67,7 @@ START_TEST(requests_of_a_client_that_left_end_by_themselves)
 {
 	data_path_serve_memcached(&dp);
 	say(dp.client, "get a\r\nget a b\r\nset c 0 0 1\r\nx\r\n");
-	fake_end(dp.client, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(dp.client, -ECONNRESET);
 	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);
 	ck_assert_uint_eq(dp.engine.requests.used, 3);
 	say(dp.a, "END\r\nVALUE a 0 1\r\nx\r\nEND\r\n");
@@ -87,8 +84,7 @@ START_TEST(finished_replies_of_a_client_that_left_are_dropped)
 	data_path_serve_memcached(&dp);
 	say(dp.client, "get a\r\nget b\r\n");
 	say(dp.b, "END\r\n"); /* waits for a's */
-	fake_end(dp.client, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(dp.client, -ECONNRESET);
 	ck_assert_uint_eq(dp.engine.requests.used, 1);
 	say(dp.a, "END\r\n");
 }
@@ -98,8 +94,7 @@ START_TEST(a_half_closed_client_gets_its_replies)
 {
 	data_path_serve_memcached(&dp);
 	fake_send(dp.client, span_of("get a\r\nget b\r\n"));
-	fake_end(dp.client, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.client, STREAM_EOF);
 	ck_assert_int_eq(dp.client->state, FAKE_OPEN);
 	say(dp.b, "END\r\n");
 	say(dp.a, "END\r\n");
@@ -112,8 +107,7 @@ START_TEST(a_half_closed_client_that_breaks_is_closed)
 {
 	data_path_serve_memcached(&dp);
 	fake_send(dp.client, span_of("get a\r\nget b\r\n"));
-	fake_end(dp.client, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.client, STREAM_EOF);
 	fake_end(dp.client, -ECONNRESET);
 	say(dp.a, "END\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);
@@ -126,8 +120,7 @@ START_TEST(half_a_command_before_the_end_is_dropped)
 {
 	data_path_serve_memcached(&dp);
 	fake_send(dp.client, span_of("get a\r\nset b 0 0 10\r\nxyz"));
-	fake_end(dp.client, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.client, STREAM_EOF);
 	expect(dp.b, "");
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
@@ -206,8 +199,7 @@ START_TEST(a_refused_data_block_is_swallowed)
 	say(dp.client, "\r\nget c\r\n");
 	expect(dp.a, "delete a\r\n");
 	expect(dp.b, "");
-	expect(dp.c, "get c\r\n");
-	say(dp.c, "END\r\n");
+	answer_to(dp.c, "get c\r\n", "END\r\n");
 	say(dp.a, "NOT_FOUND\r\n");
 	expect(dp.client, "SERVER_ERROR object too large for cache\r\nEND\r\n");
 }

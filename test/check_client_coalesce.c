@@ -43,8 +43,7 @@ static void coalesced(uint64_t n)
 
 static void leave(struct fake_peer *client)
 {
-	fake_end(client, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(client, -ECONNRESET);
 }
 
 /* ---------------------------------------------------------------- what is shared */
@@ -104,8 +103,8 @@ START_TEST(equal_reads_of_one_key_share_a_call)
 	const char *second = pairs[_i].second != NULL ? pairs[_i].second : pairs[_i].first;
 
 	serve_redis();
-	say(dp.client, array_of(pairs[_i].first));
-	say(other, array_of(second));
+	say_words(dp.client, pairs[_i].first);
+	say_words(other, second);
 	expect_first(dp.a, array_of(pairs[_i].first));
 	expect(dp.a, pairs[_i].is_shared ? "" : array_of(second));
 	coalesced(pairs[_i].is_shared);
@@ -120,10 +119,9 @@ START_TEST(what_comes_after_the_reply_is_another_call)
 {
 	serve_redis();
 	for (int i = 0; i < 3; i++) {
-		say(dp.client, array_of("GET a"));
-		say(other, array_of("GET a"));
-		expect(dp.a, array_of("GET a"));
-		say(dp.a, "$1\r\nx\r\n");
+		say_words(dp.client, "GET a");
+		say_words(other, "GET a");
+		answer_words(dp.a, "GET a", "$1\r\nx\r\n");
 		expect(dp.client, "$1\r\nx\r\n");
 		expect(other, "$1\r\nx\r\n");
 	}
@@ -138,11 +136,10 @@ START_TEST(a_long_command_goes_alone)
 	text_puts(&words, "HGET a ");
 	for (int i = 0; i < 1100; i++)
 		text_puts(&words, "f");
-	say(dp.client, array_of(words.p));
-	say(other, array_of(words.p));
+	say_words(dp.client, words.p);
+	say_words(other, words.p);
 	expect_first(dp.a, array_of(words.p));
-	expect(dp.a, array_of(words.p));
-	say(dp.a, "$-1\r\n$-1\r\n");
+	answer_words(dp.a, words.p, "$-1\r\n$-1\r\n");
 	data_path_end(&dp);
 	text_free(&words);
 }
@@ -167,14 +164,13 @@ END_TEST
 START_TEST(nothing_is_shared_in_a_transaction)
 {
 	serve_redis();
-	say(other, array_of("GET a"));
+	say_words(other, "GET a");
 	say(dp.client, "MULTI\r\nGET a\r\n");
-	expect(dp.a, array_of("GET a"));
+	expect_words(dp.a, "GET a");
 	data_path_connect(&dp, 0);
 	struct fake_peer *own = data_path_server(&dp, 0);
 	expect_first(own, array_of("MULTI"));
-	expect(own, array_of("GET a"));
-	say(own, "+OK\r\n+QUEUED\r\n");
+	answer_words(own, "GET a", "+OK\r\n+QUEUED\r\n");
 	say(dp.a, "$1\r\nx\r\n");
 	expect(other, "$1\r\nx\r\n");
 	expect(dp.client, "+OK\r\n+QUEUED\r\n");
@@ -187,9 +183,9 @@ START_TEST(versions_of_the_protocol_are_kept_apart)
 	serve_redis();
 	say(other, "HELLO 3\r\n");
 	fake_take(other, fake_got(other).len);
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
-	expect(dp.a, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
+	expect_words(dp.a, "GET a");
 	coalesced(0);
 	say(dp.a, "$-1\r\n");
 	expect(dp.client, "$-1\r\n");
@@ -232,11 +228,10 @@ START_TEST(without_the_setting_nothing_is_shared)
 	data_path_serve_redis(&dp);
 	other = data_path_client(&dp);
 	ck_assert_ptr_null(dp.engine.herds);
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
 	expect_first(dp.a, array_of("GET a"));
-	expect(dp.a, array_of("GET a"));
-	say(dp.a, "$-1\r\n$-1\r\n");
+	answer_words(dp.a, "GET a", "$-1\r\n$-1\r\n");
 }
 END_TEST
 
@@ -258,15 +253,14 @@ START_TEST(a_write_parts_those_before_from_those_after)
 	bool splits = redis_writes[_i].splits;
 
 	serve_redis();
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
-	say(third, array_of(redis_writes[_i].write));
-	say(other, array_of("GET a"));
-	say(dp.client, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
+	say_words(third, redis_writes[_i].write);
+	say_words(other, "GET a");
+	say_words(dp.client, "GET a");
 	expect_first(dp.a, array_of("GET a"));
 	expect_first(dp.a, array_of(redis_writes[_i].write));
-	expect(dp.a, splits ? array_of("GET a") : "");
-	say(dp.a, "$1\r\n1\r\n");
+	answer_to(dp.a, splits ? array_of("GET a") : "", "$1\r\n1\r\n");
 	say(dp.a, redis_writes[_i].reply);
 	say(dp.a, splits ? "$1\r\n2\r\n" : "");
 	expect(third, redis_writes[_i].reply);
@@ -297,8 +291,7 @@ START_TEST(a_client_sees_its_own_write)
 	say(other, "get a\r\n");
 	expect_first(dp.a, "get a\r\n");
 	expect_first(dp.a, mc_writes[_i].sent);
-	expect(dp.a, "get a\r\n");
-	say(dp.a, "VALUE a 0 1\r\n1\r\nEND\r\n");
+	answer_to(dp.a, "get a\r\n", "VALUE a 0 1\r\n1\r\nEND\r\n");
 	say(dp.a, mc_writes[_i].reply);
 	if (mc_writes[_i].write[0] == 'f') {
 		say(dp.b, "OK\r\n");
@@ -399,8 +392,8 @@ START_TEST(a_refused_set_parts_them)
 	say(dp.client, "get a\r\n");
 	say(other, "set a 0 0 11\r\n01234567890\r\n");
 	say(third, "get a\r\n");
-	expect(dp.a, "get a\r\ndelete a\r\nget a\r\n");
-	say(dp.a, "VALUE a 0 1\r\nx\r\nEND\r\nDELETED\r\nEND\r\n");
+	answer_to(dp.a, "get a\r\ndelete a\r\nget a\r\n",
+		  "VALUE a 0 1\r\nx\r\nEND\r\nDELETED\r\nEND\r\n");
 	expect(third, "END\r\n");
 	coalesced(0);
 }
@@ -415,17 +408,17 @@ START_TEST(exec_parts_them_too)
 	fake_take(own, fake_got(own).len);
 	say(own, "+OK\r\n+QUEUED\r\n");
 	expect(third, "+OK\r\n+QUEUED\r\n");
-	say(dp.client, array_of("GET a"));
-	expect(dp.a, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	expect_words(dp.a, "GET a");
 	say(third, "EXEC\r\n");
-	expect(own, array_of("EXEC"));
-	say(other, array_of("GET a"));
-	expect(dp.a, array_of("GET a"));
+	expect_words(own, "EXEC");
+	say_words(other, "GET a");
+	expect_words(dp.a, "GET a");
 	/* The second may have run before EXEC: whoever asks when that is answered may not have it. */
 	say(own, "*1\r\n+OK\r\n");
 	expect(third, "*1\r\n+OK\r\n");
-	say(third, array_of("GET a"));
-	expect(dp.a, array_of("GET a"));
+	say_words(third, "GET a");
+	expect_words(dp.a, "GET a");
 	coalesced(0);
 	say(dp.a, "$1\r\n1\r\n$1\r\n1\r\n$1\r\nx\r\n");
 	expect(third, "$1\r\nx\r\n");
@@ -440,14 +433,14 @@ START_TEST(who_has_just_written_goes_alone)
 					    .reads = READS_PREFER_REPLICA,
 					    .read_your_writes_ms = 500});
 	fake_take(dp.a, fake_got(dp.a).len);
-	say(dp.client, array_of("SET a x"));
+	say_words(dp.client, "SET a x");
 	say(dp.a, "+OK\r\n"); /* of a probe or of SET: one is the other's junk here */
 	fake_take(dp.a, fake_got(dp.a).len);
-	say(other, array_of("GET a"));
-	say(third, array_of("GET a"));
+	say_words(other, "GET a");
+	say_words(third, "GET a");
 	coalesced(1);
-	say(dp.client, array_of("GET a"));
-	say(dp.client, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(dp.client, "GET a");
 	coalesced(1);
 	data_path_fini(&dp);
 }
@@ -458,12 +451,11 @@ END_TEST
 START_TEST(the_first_may_leave)
 {
 	serve_redis();
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
 	leave(dp.client);
-	say(third, array_of("GET a"));
-	expect(dp.a, array_of("GET a"));
-	say(dp.a, "$1\r\nx\r\n");
+	say_words(third, "GET a");
+	answer_words(dp.a, "GET a", "$1\r\nx\r\n");
 	expect(other, "$1\r\nx\r\n");
 	expect(third, "$1\r\nx\r\n");
 }
@@ -472,18 +464,18 @@ END_TEST
 START_TEST(all_may_leave)
 {
 	serve_redis();
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
 	leave(dp.client);
 	leave(other);
 	if (_i == 1) {
-		say(third, array_of("GET a"));
+		say_words(third, "GET a");
 		say(dp.a, "$1\r\nx\r\n");
 		expect(third, "$1\r\nx\r\n");
 	} else {
 		say(dp.a, "$1\r\nx\r\n");
 	}
-	expect(dp.a, array_of("GET a"));
+	expect_words(dp.a, "GET a");
 }
 END_TEST
 
@@ -493,9 +485,9 @@ START_TEST(all_share_the_time_limit)
 	static const char error[] = "-ERR slipring: shard a: no reply from a:7000 in time\r\n";
 
 	serve_redis();
-	say(dp.client, array_of("GET a"));
+	say_words(dp.client, "GET a");
 	fake_advance_ms(dp.loop, 900);
-	say(other, array_of("GET a"));
+	say_words(other, "GET a");
 	expect(other, "");
 	fake_advance_ms(dp.loop, 101);
 	expect(dp.client, error);
@@ -509,15 +501,13 @@ START_TEST(a_lost_call_is_sent_again_for_all)
 {
 	serve_redis();
 	fake_advance_ms(dp.loop, 3600000);
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
 	leave(dp.client);
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	data_path_connect(&dp, 0);
-	say(third, array_of("GET a"));
-	expect(data_path_server(&dp, 0), array_of("GET a"));
-	say(data_path_server(&dp, 0), "$1\r\nx\r\n");
+	say_words(third, "GET a");
+	answer_words(data_path_server(&dp, 0), "GET a", "$1\r\nx\r\n");
 	expect(other, "$1\r\nx\r\n");
 	expect(third, "$1\r\nx\r\n");
 }
@@ -529,8 +519,7 @@ START_TEST(a_node_that_is_down_is_told_at_once)
 		"-ERR slipring: shard a: connect to a:7000: connection refused\r\n";
 
 	serve_redis();
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	fake_advance_ms(dp.loop, 1000);
 	fake_connect(data_path_server(&dp, 0), -ECONNREFUSED);
 	fake_settle(dp.loop);
@@ -545,8 +534,8 @@ END_TEST
 START_TEST(an_error_is_for_all)
 {
 	serve_redis();
-	say(dp.client, array_of("HGET a f"));
-	say(other, array_of("HGET a f"));
+	say_words(dp.client, "HGET a f");
+	say_words(other, "HGET a f");
 	say(dp.a, "-WRONGTYPE no\r\n");
 	expect(dp.client, "-WRONGTYPE no\r\n");
 	expect(other, "-WRONGTYPE no\r\n");
@@ -576,13 +565,13 @@ static struct span part_of(size_t from, size_t to)
 START_TEST(a_long_reply_to_one_goes_out_as_it_comes)
 {
 	serve_redis();
-	say(dp.client, array_of("GET a"));
+	say_words(dp.client, "GET a");
 	say_bytes(dp.a, part_of(0, LONG / 2));
 	expect_bytes(dp.client, part_of(0, LONG / 2));
 	/* Its beginning is gone: who comes now has a call of its own. */
-	say(other, array_of("GET a"));
+	say_words(other, "GET a");
 	expect_first(dp.a, array_of("GET a"));
-	expect(dp.a, array_of("GET a"));
+	expect_words(dp.a, "GET a");
 	say_bytes(dp.a, part_of(LONG / 2, SIZE_MAX));
 	expect_bytes(dp.client, part_of(LONG / 2, SIZE_MAX));
 	say(dp.a, "$-1\r\n");
@@ -593,11 +582,11 @@ END_TEST
 START_TEST(a_long_reply_to_several_is_collected)
 {
 	serve_redis();
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
 	say_bytes(dp.a, part_of(0, LONG / 2));
 	expect(dp.client, "");
-	say(third, array_of("GET a"));
+	say_words(third, "GET a");
 	if (_i == 1)
 		leave(dp.client);
 	say_bytes(dp.a, part_of(LONG / 2, SIZE_MAX));
@@ -612,14 +601,14 @@ END_TEST
 START_TEST(a_long_reply_to_nobody_is_dropped)
 {
 	serve_redis();
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
 	say_bytes(dp.a, part_of(0, LONG / 2));
 	leave(dp.client);
 	leave(other);
 	say_bytes(dp.a, part_of(LONG / 2, LONG / 2 + REPLY_STREAM_MIN));
 	ck_assert_uint_eq(dp.engine.chunks.segments.used, 1); /* the command and nothing else */
-	say(third, array_of("GET a"));
+	say_words(third, "GET a");
 	say_bytes(dp.a, part_of(LONG / 2 + REPLY_STREAM_MIN, SIZE_MAX));
 	say(dp.a, "$-1\r\n");
 	expect(third, "$-1\r\n");
@@ -629,7 +618,7 @@ END_TEST
 START_TEST(a_client_that_leaves_in_a_long_reply_is_forgotten)
 {
 	serve_redis();
-	say(dp.client, array_of("GET a"));
+	say_words(dp.client, "GET a");
 	say_bytes(dp.a, part_of(0, LONG / 2));
 	leave(dp.client);
 	say_bytes(dp.a, part_of(LONG / 2, SIZE_MAX));
@@ -639,11 +628,10 @@ END_TEST
 START_TEST(a_node_lost_in_a_long_reply_closes_its_one_client)
 {
 	serve_redis();
-	say(dp.client, array_of("GET a"));
+	say_words(dp.client, "GET a");
 	say_bytes(dp.a, part_of(0, LONG / 2));
-	say(other, array_of("GET a"));
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	say_words(other, "GET a");
+	hang_up(dp.a, STREAM_EOF);
 	expect_bytes(dp.client, part_of(0, LONG / 2));
 	ck_assert_int_ne(dp.client->state, FAKE_OPEN);
 	ck_assert_int_eq(other->state, FAKE_OPEN);
@@ -655,8 +643,8 @@ END_TEST
 START_TEST(what_is_collected_is_held_by_those_who_wait)
 {
 	serve_redis();
-	say(dp.client, array_of("GET a"));
-	say(other, array_of("GET a"));
+	say_words(dp.client, "GET a");
+	say_words(other, "GET a");
 	say_bytes(dp.a, part_of(0, LONG / 2));
 	clients_close_slowest(&dp.clients);
 	ck_assert_int_ne(dp.client->state, FAKE_OPEN);

@@ -6,13 +6,6 @@
 
 /* Topologies that follow one another, as clients see it: a is on shard a, b on b, c on c. */
 
-static const struct shard_spec a_at_d[] = {
-	{.name = "a", .primary = "d:7003", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-	{.name = "c", .primary = "c:7002", .weight = 1},
-};
-static const struct shard_spec another[] = {{.name = "x", .primary = "x:7004", .weight = 1}};
-
 static struct data_path dp;
 
 static void tear_down(void)
@@ -20,42 +13,23 @@ static void tear_down(void)
 	data_path_end(&dp);
 }
 
-static void ask(const char *words)
-{
-	say(dp.client, array_of(words));
-}
-
-static void answer(struct fake_peer *node, const char *words, const char *reply)
-{
-	expect(node, array_of(words));
-	say(node, reply);
-}
-
 static void move_to_d(void)
 {
-	data_path_move(&dp, data_path_build(&dp, a_at_d, ARRAY_LEN(a_at_d)));
+	data_path_move(&dp, data_path_build_moved(&dp, 'a', "d:7003"));
 	data_path_connect(&dp, 3);
-}
-
-static void lose_pool(void)
-{
-	struct topology *topology = data_path_build(&dp, another, ARRAY_LEN(another));
-
-	topology->pools[0].index = 1;
-	data_path_move(&dp, topology);
 }
 
 START_TEST(what_follows_waits_for_what_is_under_way_elsewhere)
 {
 	data_path_serve_redis(&dp);
-	ask("get a");
+	say_words(dp.client, "get a");
 	move_to_d();
-	ask("get a");
+	say_words(dp.client, "get a");
 	/* It could overtake the first, where that waits: it is not even parsed yet. */
 	expect_bytes(data_path_server(&dp, 3), span_of(""));
-	answer(dp.a, "get a", "$1\r\n1\r\n");
+	answer_words(dp.a, "get a", "$1\r\n1\r\n");
 	expect(dp.client, "$1\r\n1\r\n");
-	answer(data_path_server(&dp, 3), "get a", "$1\r\n2\r\n");
+	answer_words(data_path_server(&dp, 3), "get a", "$1\r\n2\r\n");
 	expect(dp.client, "$1\r\n2\r\n");
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
@@ -64,13 +38,18 @@ END_TEST
 
 START_TEST(parts_of_a_request_end_where_they_were_sent)
 {
+	static const struct shard_spec two[] = {
+		{.name = "a", .primary = "d:7003", .weight = 1},
+		{.name = "b", .primary = "b:7001", .weight = 1},
+	};
+
 	data_path_serve_redis(&dp);
-	ask("mget c b a");
-	answer(dp.a, "mget a", "*1\r\n$1\r\n1\r\n");
-	data_path_move(&dp, data_path_build(&dp, a_at_d, 2));
-	answer(dp.b, "mget b", "*1\r\n$1\r\n2\r\n");
+	say_words(dp.client, "mget c b a");
+	answer_words(dp.a, "mget a", "*1\r\n$1\r\n1\r\n");
+	data_path_move(&dp, data_path_build(&dp, two, ARRAY_LEN(two)));
+	answer_words(dp.b, "mget b", "*1\r\n$1\r\n2\r\n");
 	expect(dp.client, "");
-	answer(dp.c, "mget c", "*1\r\n$1\r\n3\r\n");
+	answer_words(dp.c, "mget c", "*1\r\n$1\r\n3\r\n");
 	expect(dp.client, "*3\r\n$1\r\n3\r\n$1\r\n2\r\n$1\r\n1\r\n");
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	ck_assert_int_eq(dp.c->state, FAKE_CLOSED);
@@ -85,8 +64,8 @@ START_TEST(a_transaction_ends_where_it_began)
 	static const char *const replies[] = {"*2\r\n$1\r\n1\r\n$-1\r\n", "+OK\r\n"};
 
 	data_path_serve_redis(&dp);
-	ask("multi");
-	ask("get a");
+	say_words(dp.client, "multi");
+	say_words(dp.client, "get a");
 	data_path_connect(&dp, 0);
 	struct fake_peer *own = data_path_server(&dp, 0);
 	fake_take(own, fake_got(own).len);
@@ -94,15 +73,15 @@ START_TEST(a_transaction_ends_where_it_began)
 	expect(dp.client, "+OK\r\n+QUEUED\r\n");
 	move_to_d();
 	ck_assert_int_eq(own->state, FAKE_OPEN);
-	ask("get a");
-	answer(own, "get a", "+QUEUED\r\n");
+	say_words(dp.client, "get a");
+	answer_words(own, "get a", "+QUEUED\r\n");
 	expect(dp.client, "+QUEUED\r\n");
-	ask(ends[_i]);
-	answer(own, ends[_i], replies[_i]);
+	say_words(dp.client, ends[_i]);
+	answer_words(own, ends[_i], replies[_i]);
 	expect(dp.client, replies[_i]);
 	/* The next command is of the newer one. */
-	ask("get a");
-	answer(data_path_server(&dp, 3), "get a", "$-1\r\n");
+	say_words(dp.client, "get a");
+	answer_words(data_path_server(&dp, 3), "get a", "$-1\r\n");
 	expect(dp.client, "$-1\r\n");
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
@@ -113,13 +92,12 @@ END_TEST
 START_TEST(a_client_that_leaves_amid_a_transaction_lets_go)
 {
 	data_path_serve_redis(&dp);
-	ask("multi");
-	ask("get a");
+	say_words(dp.client, "multi");
+	say_words(dp.client, "get a");
 	data_path_connect(&dp, 0);
 	struct fake_peer *own = data_path_server(&dp, 0);
 	move_to_d();
-	fake_end(dp.client, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(dp.client, -ECONNRESET);
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
@@ -129,11 +107,11 @@ END_TEST
 START_TEST(a_blocking_command_ends_where_it_waits)
 {
 	data_path_serve_redis(&dp);
-	ask("blpop a 0");
+	say_words(dp.client, "blpop a 0");
 	data_path_connect(&dp, 0);
 	struct fake_peer *own = data_path_server(&dp, 0);
 	move_to_d();
-	answer(own, "blpop a 0", "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
+	answer_words(own, "blpop a 0", "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
 	expect(dp.client, "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
@@ -144,11 +122,11 @@ START_TEST(clients_of_a_pool_that_is_gone_are_closed_after_their_replies)
 {
 	data_path_serve_redis(&dp);
 	struct fake_peer *idle = data_path_client(&dp);
-	ask("get a");
-	lose_pool();
+	say_words(dp.client, "get a");
+	data_path_lose_pool(&dp);
 	ck_assert_int_eq(idle->state, FAKE_FINISHED);
 	ck_assert_int_eq(dp.client->state, FAKE_OPEN);
-	answer(dp.a, "get a", "$1\r\n1\r\n");
+	answer_words(dp.a, "get a", "$1\r\n1\r\n");
 	expect(dp.client, "$1\r\n1\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 	fake_advance_ms(dp.loop, FAKE_LINGER_MS);
@@ -162,15 +140,14 @@ END_TEST
 START_TEST(shut_while_clients_are_of_an_older_one)
 {
 	data_path_serve_redis(&dp);
-	ask("multi");
-	ask("get a");
-	ask("get a");
+	say_words(dp.client, "multi");
+	say_words(dp.client, "get a");
+	say_words(dp.client, "get a");
 	struct fake_peer *other = data_path_client(&dp);
-	say(other, array_of("mget a b c"));
+	say_words(other, "mget a b c");
 	move_to_d();
 	ck_assert_uint_eq(data_path_eras(&dp), 2);
-	fake_end(other, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(other, -ECONNRESET);
 	ck_assert_uint_gt(dp.engine.calls.used, 0);
 	data_path_fini(&dp);
 }

@@ -17,21 +17,6 @@
 #define FULL                                                                                       \
 	"-ERR slipring: shard a: no primary, and as many requests wait as may (hold.requests): "
 
-static const struct shard_spec a_at_d[] = {
-	{.name = "a", .primary = "d:7003", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-	{.name = "c", .primary = "c:7002", .weight = 1},
-};
-static const struct shard_spec a_at_e[] = {
-	{.name = "a", .primary = "e:7004", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-	{.name = "c", .primary = "c:7002", .weight = 1},
-};
-static const struct shard_spec without_a[] = {
-	{.name = "b", .primary = "b:7001", .weight = 1},
-	{.name = "c", .primary = "c:7002", .weight = 1},
-};
-
 static struct data_path dp;
 static unsigned n_suspects; /* times that shard a's node was reported */
 
@@ -56,21 +41,10 @@ static void serve(struct data_path_setup setup)
 	fake_advance_ms(dp.loop, 500); /* so that the first report is not one too soon after none */
 }
 
-static void ask(const char *words)
+/* Shard a is elsewhere, or not at all. */
+static struct topology *move(const char *address)
 {
-	say(dp.client, array_of(words));
-}
-
-/* A node gets exactly this command, and answers. */
-static void answer(struct fake_peer *node, const char *words, const char *reply)
-{
-	expect(node, array_of(words));
-	say(node, reply);
-}
-
-static struct topology *move(const struct shard_spec *shards, size_t n)
-{
-	struct topology *topology = data_path_build(&dp, shards, n);
+	struct topology *topology = data_path_build_moved(&dp, 'a', address);
 
 	data_path_move(&dp, topology);
 	return topology;
@@ -78,7 +52,7 @@ static struct topology *move(const struct shard_spec *shards, size_t n)
 
 static void move_to_d(void)
 {
-	move(a_at_d, ARRAY_LEN(a_at_d));
+	move("d:7003");
 	data_path_connect(&dp, 3);
 }
 
@@ -86,8 +60,8 @@ static void move_to_d(void)
 static void begin_refused(struct data_path_setup setup)
 {
 	serve(setup);
-	ask("set a 1");
-	answer(dp.a, "set a 1", READONLY);
+	say_words(dp.client, "set a 1");
+	answer_words(dp.a, "set a 1", READONLY);
 	expect(dp.client, "");
 }
 
@@ -95,8 +69,7 @@ static void begin_refused(struct data_path_setup setup)
 static void begin_down(struct data_path_setup setup)
 {
 	serve(setup);
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	ck_assert_uint_eq(n_suspects, 1);
 }
 
@@ -109,10 +82,10 @@ static const char *const refusals[] = {
 START_TEST(what_a_node_refuses_goes_to_the_next_primary_in_order)
 {
 	serve((struct data_path_setup){0});
-	ask("set a 1");
-	answer(dp.a, "set a 1", refusals[_i]);
-	ask("set a 2");
-	ask("get a");
+	say_words(dp.client, "set a 1");
+	answer_words(dp.a, "set a 1", refusals[_i]);
+	say_words(dp.client, "set a 2");
+	say_words(dp.client, "get a");
 	expect(dp.client, "");
 	expect(dp.a, "");
 	ck_assert_uint_eq(n_suspects, 1);
@@ -121,8 +94,7 @@ START_TEST(what_a_node_refuses_goes_to_the_next_primary_in_order)
 	struct fake_peer *d = data_path_server(&dp, 3);
 	expect_first(d, array_of("set a 1"));
 	expect_first(d, array_of("set a 2"));
-	expect(d, array_of("get a"));
-	say(d, "+OK\r\n+OK\r\n$1\r\n2\r\n");
+	answer_words(d, "get a", "+OK\r\n+OK\r\n$1\r\n2\r\n");
 	expect(dp.client, "+OK\r\n+OK\r\n$1\r\n2\r\n");
 }
 END_TEST
@@ -134,8 +106,8 @@ START_TEST(other_errors_are_the_clients)
 
 	serve((struct data_path_setup){0});
 	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
-		ask("set a 1");
-		answer(dp.a, "set a 1", errors[i]);
+		say_words(dp.client, "set a 1");
+		answer_words(dp.a, "set a 1", errors[i]);
 		expect(dp.client, errors[i]);
 	}
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 0);
@@ -146,17 +118,17 @@ END_TEST
 START_TEST(each_is_sent_on_until_a_node_takes_it)
 {
 	begin_refused((struct data_path_setup){0});
-	struct topology *at_d = move(a_at_d, ARRAY_LEN(a_at_d));
+	struct topology *at_d = move("d:7003");
 	data_path_connect(&dp, 3);
 	struct fake_peer *d = data_path_server(&dp, 3);
-	answer(d, "set a 1", READONLY);
+	answer_words(d, "set a 1", READONLY);
 	expect(dp.client, "");
-	move(a_at_e, ARRAY_LEN(a_at_e));
+	move("e:7004");
 	data_path_connect(&dp, 4);
 	/* Of the one between nothing is left, though the request is of one before it. */
 	expect_let_go(at_d);
 	ck_assert_int_eq(d->state, FAKE_CLOSED);
-	answer(data_path_server(&dp, 4), "set a 1", "+OK\r\n");
+	answer_words(data_path_server(&dp, 4), "set a 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 1);
 	expect_let_go(dp.topology);
@@ -169,9 +141,8 @@ START_TEST(one_that_was_sent_on_may_be_lost)
 	begin_refused((struct data_path_setup){0});
 	move_to_d();
 	struct fake_peer *d = data_path_server(&dp, 3);
-	expect(d, array_of("set a 1"));
-	fake_end(d, -ECONNRESET);
-	fake_settle(dp.loop);
+	expect_words(d, "set a 1");
+	hang_up(d, -ECONNRESET);
 	expect(dp.client, "-ERR slipring: shard a: connection to d:7003 lost; the command may have "
 			  "run\r\n");
 }
@@ -180,8 +151,8 @@ END_TEST
 START_TEST(what_finds_no_connection_waits_for_the_same_node)
 {
 	begin_down((struct data_path_setup){0});
-	ask("set a 1");
-	ask("get a");
+	say_words(dp.client, "set a 1");
+	say_words(dp.client, "get a");
 	expect(dp.client, "");
 	fake_advance_ms(dp.loop, BACKOFF_FIRST_MS);
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT), 2);
@@ -193,8 +164,7 @@ START_TEST(what_finds_no_connection_waits_for_the_same_node)
 	fake_advance_ms(dp.loop, 20);
 	struct fake_peer *a = data_path_server(&dp, 0);
 	expect_first(a, array_of("set a 1"));
-	expect(a, array_of("get a"));
-	say(a, "+OK\r\n$1\r\n1\r\n");
+	answer_words(a, "get a", "+OK\r\n$1\r\n1\r\n");
 	expect(dp.client, "+OK\r\n$1\r\n1\r\n");
 }
 END_TEST
@@ -205,10 +175,10 @@ START_TEST(a_node_that_refuses_is_asked_again_now_and_then)
 	fake_advance_ms(dp.loop, 190);
 	expect(dp.a, "");
 	fake_advance_ms(dp.loop, 20);
-	answer(dp.a, "set a 1", READONLY);
+	answer_words(dp.a, "set a 1", READONLY);
 	expect(dp.client, "");
 	fake_advance_ms(dp.loop, 210);
-	answer(dp.a, "set a 1", "+OK\r\n");
+	answer_words(dp.a, "set a 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 1);
 	ck_assert_uint_ge(n_suspects, 2);
@@ -220,7 +190,7 @@ START_TEST(in_the_end_the_nodes_own_error_is_told)
 	begin_refused((struct data_path_setup){0});
 	for (unsigned i = 0; i < 4; i++) {
 		fake_advance_ms(dp.loop, 210);
-		answer(dp.a, "set a 1", READONLY);
+		answer_words(dp.a, "set a 1", READONLY);
 	}
 	expect(dp.client, "");
 	fake_advance_ms(dp.loop, HOLD_MS - 4 * 210 + 20);
@@ -233,9 +203,9 @@ END_TEST
 START_TEST(in_the_end_it_is_told_that_there_was_no_primary)
 {
 	begin_down((struct data_path_setup){.request_ms = 5000});
-	ask("set a 1");
+	say_words(dp.client, "set a 1");
 	fake_advance_ms(dp.loop, HOLD_MS / 2);
-	ask("set a 2");
+	say_words(dp.client, "set a 2");
 	fake_advance_ms(dp.loop, HOLD_MS / 2 - 20);
 	expect(dp.client, "");
 	fake_advance_ms(dp.loop, 40);
@@ -253,22 +223,20 @@ END_TEST
 START_TEST(no_more_than_the_limit_wait)
 {
 	begin_down((struct data_path_setup){.hold_requests = 2});
-	ask("set a 1");
-	ask("set a 2");
+	say_words(dp.client, "set a 1");
+	say_words(dp.client, "set a 2");
 	struct fake_peer *other = data_path_client(&dp);
-	say(other, array_of("set d 3"));
+	say_words(other, "set d 3");
 	expect(other, FULL "a:7000 closed the connection\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 2);
 	move_to_d();
 	struct fake_peer *d = data_path_server(&dp, 3);
 	expect_first(d, array_of("set a 1"));
-	expect(d, array_of("set a 2"));
-	say(d, "+OK\r\n+OK\r\n");
+	answer_words(d, "set a 2", "+OK\r\n+OK\r\n");
 	expect(dp.client, "+OK\r\n+OK\r\n");
 	/* There is room again. */
-	fake_end(d, STREAM_EOF);
-	fake_settle(dp.loop);
-	say(other, array_of("set d 3"));
+	hang_up(d, STREAM_EOF);
+	say_words(other, "set d 3");
 	expect(other, "");
 	data_path_fini(&dp);
 }
@@ -278,11 +246,11 @@ END_TEST
 START_TEST(what_there_is_no_room_for_does_not_overtake)
 {
 	begin_refused((struct data_path_setup){.hold_requests = 1});
-	ask("set a 2");
-	ask("get a");
+	say_words(dp.client, "set a 2");
+	say_words(dp.client, "get a");
 	expect(dp.a, "");
 	fake_advance_ms(dp.loop, 210);
-	answer(dp.a, "set a 1", "+OK\r\n");
+	answer_words(dp.a, "set a 1", "+OK\r\n");
 	expect_first(dp.client, "+OK\r\n" FULL);
 	fake_take(dp.client, fake_got(dp.client).len);
 }
@@ -291,15 +259,15 @@ END_TEST
 START_TEST(whoever_leaves_makes_room)
 {
 	begin_down((struct data_path_setup){.hold_requests = 1});
-	ask("set a 1");
+	say_words(dp.client, "set a 1");
 	fake_end(dp.client, -ECONNRESET);
 	fake_advance_ms(dp.loop, 20);
 	check_engine_is_empty(&dp);
 	dp.client = data_path_client(&dp);
-	ask("set a 2");
+	say_words(dp.client, "set a 2");
 	expect(dp.client, "");
 	move_to_d();
-	answer(data_path_server(&dp, 3), "set a 2", "+OK\r\n");
+	answer_words(data_path_server(&dp, 3), "set a 2", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 }
 END_TEST
@@ -307,17 +275,15 @@ END_TEST
 START_TEST(a_read_behind_a_refused_write_is_read_again)
 {
 	serve((struct data_path_setup){0});
-	ask("set a 1");
-	ask("get a");
+	say_words(dp.client, "set a 1");
+	say_words(dp.client, "get a");
 	expect_first(dp.a, array_of("set a 1"));
-	expect(dp.a, array_of("get a"));
-	say(dp.a, READONLY "$3\r\nold\r\n");
+	answer_words(dp.a, "get a", READONLY "$3\r\nold\r\n");
 	expect(dp.client, "");
 	move_to_d();
 	struct fake_peer *d = data_path_server(&dp, 3);
 	expect_first(d, array_of("set a 1"));
-	expect(d, array_of("get a"));
-	say(d, "+OK\r\n$1\r\n1\r\n");
+	answer_words(d, "get a", "+OK\r\n$1\r\n1\r\n");
 	expect(dp.client, "+OK\r\n$1\r\n1\r\n");
 }
 END_TEST
@@ -325,10 +291,9 @@ END_TEST
 START_TEST(a_write_that_may_have_run_fails_at_once)
 {
 	serve((struct data_path_setup){0});
-	ask("set a 1");
-	expect(dp.a, array_of("set a 1"));
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	say_words(dp.client, "set a 1");
+	expect_words(dp.a, "set a 1");
+	hang_up(dp.a, STREAM_EOF);
 	expect(dp.client, "-ERR slipring: shard a: connection to a:7000 lost; the command may have "
 			  "run\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 0);
@@ -341,13 +306,12 @@ END_TEST
 START_TEST(a_read_that_was_lost_waits)
 {
 	serve((struct data_path_setup){.no_retries = _i == 1});
-	ask("get a");
-	expect(dp.a, array_of("get a"));
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	say_words(dp.client, "get a");
+	expect_words(dp.a, "get a");
+	hang_up(dp.a, STREAM_EOF);
 	expect(dp.client, "");
 	move_to_d();
-	answer(data_path_server(&dp, 3), "get a", "$1\r\n1\r\n");
+	answer_words(data_path_server(&dp, 3), "get a", "$1\r\n1\r\n");
 	expect(dp.client, "$1\r\n1\r\n");
 }
 END_TEST
@@ -356,12 +320,11 @@ START_TEST(a_write_that_was_never_written_waits)
 {
 	serve((struct data_path_setup){.no_retries = true});
 	dp.a->flush_max = 0;
-	ask("set a 1");
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	say_words(dp.client, "set a 1");
+	hang_up(dp.a, STREAM_EOF);
 	expect(dp.client, "");
 	move_to_d();
-	answer(data_path_server(&dp, 3), "set a 1", "+OK\r\n");
+	answer_words(data_path_server(&dp, 3), "set a 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 }
 END_TEST
@@ -369,19 +332,19 @@ END_TEST
 START_TEST(a_part_waits_while_others_are_answered)
 {
 	begin_down((struct data_path_setup){0});
-	ask("mget b a");
-	answer(dp.b, "mget b", "*1\r\n$1\r\n2\r\n");
+	say_words(dp.client, "mget b a");
+	answer_words(dp.b, "mget b", "*1\r\n$1\r\n2\r\n");
 	expect(dp.client, "");
 	move_to_d();
-	answer(data_path_server(&dp, 3), "mget a", "*1\r\n$1\r\n1\r\n");
+	answer_words(data_path_server(&dp, 3), "mget a", "*1\r\n$1\r\n1\r\n");
 	expect(dp.client, "*2\r\n$1\r\n2\r\n$1\r\n1\r\n");
-	ask("mset a 1 b 2");
-	answer(dp.b, "mset b 2", "+OK\r\n");
-	answer(data_path_server(&dp, 3), "mset a 1", READONLY);
+	say_words(dp.client, "mset a 1 b 2");
+	answer_words(dp.b, "mset b 2", "+OK\r\n");
+	answer_words(data_path_server(&dp, 3), "mset a 1", READONLY);
 	expect(dp.client, "");
-	move(a_at_e, ARRAY_LEN(a_at_e));
+	move("e:7004");
 	data_path_connect(&dp, 4);
-	answer(data_path_server(&dp, 4), "mset a 1", "+OK\r\n");
+	answer_words(data_path_server(&dp, 4), "mset a 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 2);
 }
@@ -390,8 +353,8 @@ END_TEST
 START_TEST(a_part_that_waits_in_vain_is_told_in_its_place)
 {
 	begin_down((struct data_path_setup){0});
-	ask("mget b a");
-	answer(dp.b, "mget b", "*1\r\n$1\r\n2\r\n");
+	say_words(dp.client, "mget b a");
+	answer_words(dp.b, "mget b", "*1\r\n$1\r\n2\r\n");
 	fake_advance_ms(dp.loop, HOLD_MS + 20);
 	expect_first(dp.client, "*2\r\n$1\r\n2\r\n-ERR slipring: shard a: no primary within "
 				"hold.time: ");
@@ -402,12 +365,12 @@ END_TEST
 START_TEST(a_command_to_all_shards_waits_for_one_of_them)
 {
 	begin_down((struct data_path_setup){0});
-	ask("dbsize");
-	answer(dp.b, "dbsize", ":2\r\n");
-	answer(dp.c, "dbsize", ":3\r\n");
+	say_words(dp.client, "dbsize");
+	answer_words(dp.b, "dbsize", ":2\r\n");
+	answer_words(dp.c, "dbsize", ":3\r\n");
 	expect(dp.client, "");
 	move_to_d();
-	answer(data_path_server(&dp, 3), "dbsize", ":1\r\n");
+	answer_words(data_path_server(&dp, 3), "dbsize", ":1\r\n");
 	expect(dp.client, ":6\r\n");
 }
 END_TEST
@@ -415,8 +378,8 @@ END_TEST
 START_TEST(a_shard_that_is_gone_has_no_primary)
 {
 	begin_down((struct data_path_setup){0});
-	ask("set a 1");
-	move(without_a, ARRAY_LEN(without_a));
+	say_words(dp.client, "set a 1");
+	move(NULL);
 	expect(dp.client, IN_VAIN);
 	expect_let_go(dp.topology);
 }
@@ -438,12 +401,11 @@ START_TEST(a_replica_that_is_promoted_takes_what_waits)
 	expect_first(replica, "*1\r\n$4\r\nPING\r\n");
 	say(replica, "+PONG\r\n");
 	uint32_t connects = fake_connects(dp.loop, REPLICA_PORT);
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
-	ask("set a 1");
+	hang_up(dp.a, STREAM_EOF);
+	say_words(dp.client, "set a 1");
 	fake_take(replica, fake_got(replica).len); /* what asks for its role */
-	move(promoted, ARRAY_LEN(promoted));
-	answer(replica, "set a 1", "+OK\r\n");
+	data_path_move(&dp, data_path_build(&dp, promoted, ARRAY_LEN(promoted)));
+	answer_words(replica, "set a 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 	ck_assert_uint_eq(fake_connects(dp.loop, REPLICA_PORT), connects);
 	data_path_fini(&dp);
@@ -453,12 +415,11 @@ END_TEST
 START_TEST(without_hold_time_nothing_waits)
 {
 	data_path_serve_redis(&dp);
-	ask("set a 1");
-	answer(dp.a, "set a 1", READONLY);
+	say_words(dp.client, "set a 1");
+	answer_words(dp.a, "set a 1", READONLY);
 	expect(dp.client, READONLY);
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
-	ask("set a 1");
+	hang_up(dp.a, STREAM_EOF);
+	say_words(dp.client, "set a 1");
 	expect(dp.client, CLOSED);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 0);
 }
@@ -467,17 +428,11 @@ END_TEST
 /* Nobody else's are looked at: IPs whose place no other node takes. */
 START_TEST(what_can_have_no_other_primary_does_not_wait)
 {
-	static const struct shard_spec fixed[] = {
-		{.name = "a", .primary = "127.0.0.1:7003", .weight = 1},
-		{.name = "b", .primary = "b:7001", .weight = 1},
-		{.name = "c", .primary = "c:7002", .weight = 1},
-	};
-
 	serve((struct data_path_setup){0});
-	move(fixed, ARRAY_LEN(fixed));
+	move("127.0.0.1:7003");
 	data_path_connect(&dp, 3);
-	ask("set a 1");
-	answer(data_path_server(&dp, 3), "set a 1", READONLY);
+	say_words(dp.client, "set a 1");
+	answer_words(data_path_server(&dp, 3), "set a 1", READONLY);
 	expect(dp.client, READONLY);
 }
 END_TEST
@@ -486,15 +441,15 @@ START_TEST(other_shards_go_on)
 {
 	begin_refused((struct data_path_setup){0});
 	struct fake_peer *other = data_path_client(&dp);
-	say(other, array_of("set b 1"));
-	answer(dp.b, "set b 1", "+OK\r\n");
+	say_words(other, "set b 1");
+	answer_words(dp.b, "set b 1", "+OK\r\n");
 	expect(other, "+OK\r\n");
 	/* Of the same client too; the reply has its place behind the one that waits. */
-	ask("set b 2");
-	answer(dp.b, "set b 2", "+OK\r\n");
+	say_words(dp.client, "set b 2");
+	answer_words(dp.b, "set b 2", "+OK\r\n");
 	expect(dp.client, "");
 	move_to_d();
-	answer(data_path_server(&dp, 3), "set a 1", ":1\r\n");
+	answer_words(data_path_server(&dp, 3), "set a 1", ":1\r\n");
 	expect(dp.client, ":1\r\n+OK\r\n");
 }
 END_TEST
@@ -502,9 +457,8 @@ END_TEST
 START_TEST(shut_while_some_wait)
 {
 	begin_refused((struct data_path_setup){0});
-	ask("get a");
-	fake_end(dp.client, -ECONNRESET);
-	fake_settle(dp.loop);
+	say_words(dp.client, "get a");
+	hang_up(dp.client, -ECONNRESET);
 	ck_assert_uint_eq(dp.engine.requests.used, 2);
 	data_path_fini(&dp);
 }

@@ -43,8 +43,7 @@ START_TEST(over_in_flight_the_client_is_not_read_until_a_reply_is_back)
 	say(dp.client, "get b\r\n");
 	expect(dp.b, "");
 	say(dp.a, "END\r\n");
-	expect(dp.a, "get a\r\n");
-	say(dp.a, "END\r\nEND\r\nEND\r\n");
+	answer_to(dp.a, "get a\r\n", "END\r\nEND\r\nEND\r\n");
 	expect(dp.a, "get a\r\n");
 	expect(dp.b, "get b\r\n");
 	say(dp.a, "END\r\n");
@@ -57,14 +56,12 @@ START_TEST(one_in_flight_takes_a_pipeline_one_by_one)
 {
 	serve((struct data_path_setup){.in_flight = 1});
 	say(dp.client, "get a\r\nversion\r\nget b\r\nget c\r\n");
-	expect(dp.a, "get a\r\n");
-	say(dp.a, "END\r\n");
+	answer_to(dp.a, "get a\r\n", "END\r\n");
 	expect(dp.client, "END\r\nVERSION 1.6.18\r\n");
 	expect(dp.b, "get b\r\n");
 	expect(dp.c, "");
 	say(dp.b, "END\r\n");
-	expect(dp.c, "get c\r\n");
-	say(dp.c, "END\r\n");
+	answer_to(dp.c, "get c\r\n", "END\r\n");
 	expect(dp.client, "END\r\nEND\r\n");
 }
 END_TEST
@@ -73,11 +70,9 @@ START_TEST(a_blocked_client_that_sent_its_end_gets_all_replies)
 {
 	serve((struct data_path_setup){.in_flight = 1});
 	fake_send(dp.client, span_of("get a\r\nget b\r\n"));
-	fake_end(dp.client, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.client, STREAM_EOF);
 	say(dp.a, "END\r\n");
-	expect(dp.b, "get b\r\n");
-	say(dp.b, "END\r\n");
+	answer_to(dp.b, "get b\r\n", "END\r\n");
 	expect(dp.client, "END\r\nEND\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 }
@@ -90,8 +85,7 @@ START_TEST(a_client_that_does_not_read_is_not_parsed_until_it_does)
 	serve((struct data_path_setup){0});
 	dp.client->flush_max = 0;
 	say(dp.client, "get a\r\n");
-	expect(dp.a, "get a\r\n");
-	say(dp.a, value);
+	answer_to(dp.a, "get a\r\n", value);
 	say(dp.client, "get a\r\n");
 	expect(dp.a, "");
 	dp.client->flush_max = 1;
@@ -101,8 +95,7 @@ START_TEST(a_client_that_does_not_read_is_not_parsed_until_it_does)
 	dp.client->flush_max = 1000;
 	fake_settle(dp.loop);
 	expect(dp.client, value);
-	expect(dp.a, "get a\r\n");
-	say(dp.a, "END\r\n");
+	answer_to(dp.a, "get a\r\n", "END\r\n");
 	expect(dp.client, "END\r\n");
 	free(value);
 }
@@ -186,8 +179,7 @@ START_TEST(a_loss_in_the_middle_of_a_long_reply_closes_the_client)
 	say(dp.b, "END\r\n");
 	say_bytes(dp.a, span_make(value, 500000));
 	ck_assert_uint_gt(fake_got(dp.client).len, 0);
-	fake_end(dp.a, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(dp.a, -ECONNRESET);
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 	free(value);
 }
@@ -201,11 +193,9 @@ START_TEST(a_long_reply_that_lost_nothing_yet_is_asked_for_again)
 	fake_advance_ms(dp.loop, 3600000);
 	say(dp.client, "get b\r\nget a\r\n"); /* a's is out of turn: no piece has gone out */
 	say_bytes(dp.a, span_make(value, 500000));
-	fake_end(dp.a, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(dp.a, -ECONNRESET);
 	data_path_connect(&dp, 0);
-	expect(data_path_server(&dp, 0), "get a\r\n");
-	say(data_path_server(&dp, 0), value);
+	answer_to(data_path_server(&dp, 0), "get a\r\n", value);
 	say(dp.b, "END\r\n");
 	expect_first(dp.client, "END\r\n");
 	expect(dp.client, value);
@@ -221,8 +211,7 @@ START_TEST(pieces_for_a_client_that_left_are_dropped)
 	serve((struct data_path_setup){.memory = 4 << 20});
 	say(dp.client, "get a\r\n");
 	say_bytes(dp.a, span_make(value, len / 2));
-	fake_end(dp.client, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(dp.client, -ECONNRESET);
 	dp.a->read_max = 100000;
 	say_bytes(dp.a, span_make(value + len / 2, len - len / 2));
 	ck_assert_int_eq(dp.a->state, FAKE_OPEN);
@@ -244,8 +233,7 @@ START_TEST(at_the_memory_limit_commands_are_refused_and_connections_stay)
 	ck_assert_uint_eq(data_path_count(&dp, STAT_OUT_OF_MEMORY), 2);
 	chunk_unref(taken);
 	say(dp.client, "get a\r\n");
-	expect(dp.a, "get a\r\n");
-	say(dp.a, "END\r\n");
+	answer_to(dp.a, "get a\r\n", "END\r\n");
 	expect(dp.client, "END\r\n");
 }
 END_TEST

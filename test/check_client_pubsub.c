@@ -19,34 +19,16 @@ static void tear_down(void)
 	data_path_end(&dp);
 }
 
-static void ask(struct fake_peer *client, const char *words)
-{
-	say(client, array_of(words));
-}
-
-/* A node got exactly this command. */
-static void expect_command(struct fake_peer *server, const char *words)
-{
-	expect(server, array_of(words));
-}
-
-/* The node's side of a subscription that it confirms. */
-static void confirm(struct fake_peer *server, const char *words, const char *answer)
-{
-	expect_command(server, words);
-	say(server, answer);
-}
-
 /* The first client is subscribed to channel a. */
 static void serve(struct data_path_setup setup)
 {
 	setup.protocol = PROTOCOL_REDIS;
 	data_path_serve(&dp, setup);
-	ask(dp.client, "subscribe a");
+	say_words(dp.client, "subscribe a");
 	expect(dp.client, "");
 	data_path_connect(&dp, 0);
 	feed = data_path_server(&dp, 0);
-	confirm(feed, "SUBSCRIBE a", "*" DONE("subscribe", "9", "a", "1"));
+	answer_words(feed, "SUBSCRIBE a", "*" DONE("subscribe", "9", "a", "1"));
 	expect(dp.client, "*" DONE("subscribe", "9", "a", "1"));
 }
 
@@ -54,7 +36,7 @@ static struct fake_peer *resp3_client(void)
 {
 	struct fake_peer *client = data_path_client(&dp);
 
-	ask(client, "hello 3");
+	say_words(client, "hello 3");
 	fake_take(client, fake_got(client).len);
 	return client;
 }
@@ -63,7 +45,7 @@ START_TEST(a_second_client_shares_the_subscription_and_each_gets_the_message_in_
 {
 	serve((struct data_path_setup){0});
 	struct fake_peer *other = resp3_client();
-	ask(other, "subscribe a");
+	say_words(other, "subscribe a");
 	expect(feed, "");
 	expect(other, ">" DONE("subscribe", "9", "a", "1"));
 	say(feed, "*" MESSAGE("a", "1") "*" MESSAGE("a", "2"));
@@ -87,13 +69,13 @@ START_TEST(a_pattern_is_asked_for_on_every_shard_and_confirmed_once)
 	static const char answer[] = "*" DONE("psubscribe", "10", "*", "1");
 
 	serve((struct data_path_setup){0});
-	ask(dp.client, "psubscribe *");
+	say_words(dp.client, "psubscribe *");
 	data_path_connect(&dp, 1);
 	data_path_connect(&dp, 2);
-	confirm(feed, "PSUBSCRIBE *", answer);
-	confirm(data_path_server(&dp, 1), "PSUBSCRIBE *", answer);
+	answer_words(feed, "PSUBSCRIBE *", answer);
+	answer_words(data_path_server(&dp, 1), "PSUBSCRIBE *", answer);
 	expect(dp.client, "");
-	confirm(data_path_server(&dp, 2), "PSUBSCRIBE *", answer);
+	answer_words(data_path_server(&dp, 2), "PSUBSCRIBE *", answer);
 	expect(dp.client, "*" DONE("psubscribe", "10", "*", "2"));
 	say(data_path_server(&dp, 1), "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nb\r\n$1\r\n1\r\n");
 	expect(dp.client, "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nb\r\n$1\r\n1\r\n");
@@ -105,17 +87,17 @@ START_TEST(a_pattern_does_not_wait_for_a_shard_that_is_down)
 	static const char answer[] = "*" DONE("psubscribe", "10", "*", "1");
 
 	serve((struct data_path_setup){0});
-	ask(dp.client, "psubscribe *");
-	confirm(feed, "PSUBSCRIBE *", answer);
+	say_words(dp.client, "psubscribe *");
+	answer_words(feed, "PSUBSCRIBE *", answer);
 	data_path_connect(&dp, 1);
-	confirm(data_path_server(&dp, 1), "PSUBSCRIBE *", answer);
+	answer_words(data_path_server(&dp, 1), "PSUBSCRIBE *", answer);
 	expect(dp.client, "");
 	fake_connect(data_path_server(&dp, 2), -ECONNREFUSED);
 	fake_settle(dp.loop);
 	expect(dp.client, "*" DONE("psubscribe", "10", "*", "2"));
 	fake_advance_ms(dp.loop, BACKOFF_FIRST_MS);
 	data_path_connect(&dp, 2);
-	expect_command(data_path_server(&dp, 2), "PSUBSCRIBE *");
+	expect_words(data_path_server(&dp, 2), "PSUBSCRIBE *");
 	say(data_path_server(&dp, 2), answer);
 }
 END_TEST
@@ -123,12 +105,12 @@ END_TEST
 START_TEST(a_channel_on_a_shard_that_is_down_fails_beside_others)
 {
 	serve((struct data_path_setup){0});
-	ask(dp.client, "subscribe b a");
+	say_words(dp.client, "subscribe b a");
 	fake_connect(data_path_server(&dp, 1), -ECONNREFUSED);
 	fake_settle(dp.loop);
 	expect(dp.client, "-ERR slipring: shard b: connect to b:7001: connection refused\r\n"
 			  "*" DONE("subscribe", "9", "a", "1"));
-	ask(dp.client, "subscribe b");
+	say_words(dp.client, "subscribe b");
 	expect(dp.client, "-ERR slipring: shard b: connect to b:7001: connection refused\r\n");
 }
 END_TEST
@@ -136,11 +118,11 @@ END_TEST
 START_TEST(what_a_node_refuses_is_told_and_can_be_asked_for_again)
 {
 	serve((struct data_path_setup){0});
-	ask(dp.client, "subscribe d");
-	confirm(feed, "SUBSCRIBE d", "-NOPERM no channel\r\n");
+	say_words(dp.client, "subscribe d");
+	answer_words(feed, "SUBSCRIBE d", "-NOPERM no channel\r\n");
 	expect(dp.client, "-ERR slipring: shard a: -NOPERM no channel\r\n");
-	ask(dp.client, "subscribe d");
-	confirm(feed, "SUBSCRIBE d", "*" DONE("subscribe", "9", "d", "2"));
+	say_words(dp.client, "subscribe d");
+	answer_words(feed, "SUBSCRIBE d", "*" DONE("subscribe", "9", "d", "2"));
 	expect(dp.client, "*" DONE("subscribe", "9", "d", "2"));
 }
 END_TEST
@@ -150,13 +132,12 @@ START_TEST(after_a_loss_it_is_subscribed_again_and_the_client_sees_nothing)
 	serve((struct data_path_setup){0});
 	fake_advance_ms(dp.loop, 999);
 	fake_advance_ms(dp.loop, 1); /* the probe */
-	expect_command(feed, "PING");
+	expect_words(feed, "PING");
 	say(feed, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
-	fake_end(feed, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(feed, -ECONNRESET);
 	data_path_connect(&dp, 0);
 	feed = data_path_server(&dp, 0);
-	confirm(feed, "SUBSCRIBE a", "*" DONE("subscribe", "9", "a", "1"));
+	answer_words(feed, "SUBSCRIBE a", "*" DONE("subscribe", "9", "a", "1"));
 	expect(dp.client, "");
 	say(feed, "*" MESSAGE("a", "1"));
 	expect(dp.client, "*" MESSAGE("a", "1"));
@@ -171,7 +152,7 @@ START_TEST(a_node_that_does_not_answer_a_probe_is_left)
 	serve((struct data_path_setup){0});
 	before = fake_connects(dp.loop, DATA_PATH_PORT);
 	fake_advance_ms(dp.loop, 1000);
-	expect_command(feed, "PING");
+	expect_words(feed, "PING");
 	fake_advance_ms(dp.loop, 1000);
 	ck_assert_int_eq(feed->state, FAKE_CLOSED);
 	ck_assert_uint_eq(fake_connects(dp.loop, DATA_PATH_PORT), before + 1);
@@ -183,14 +164,12 @@ START_TEST(the_last_that_leaves_unsubscribes)
 {
 	serve((struct data_path_setup){0});
 	struct fake_peer *other = data_path_client(&dp);
-	ask(other, "subscribe a");
-	fake_end(dp.client, STREAM_EOF);
-	fake_settle(dp.loop);
+	say_words(other, "subscribe a");
+	hang_up(dp.client, STREAM_EOF);
 	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);
 	expect(feed, "");
-	fake_end(other, STREAM_EOF);
-	fake_settle(dp.loop);
-	confirm(feed, "UNSUBSCRIBE a", "*" DONE("unsubscribe", "11", "a", "0"));
+	hang_up(other, STREAM_EOF);
+	answer_words(feed, "UNSUBSCRIBE a", "*" DONE("unsubscribe", "11", "a", "0"));
 	fake_advance_ms(dp.loop, 1000);
 	ck_assert_int_eq(feed->state, FAKE_CLOSED);
 }
@@ -200,11 +179,10 @@ START_TEST(a_client_that_leaves_while_it_waits_leaves_nothing)
 {
 	serve((struct data_path_setup){0});
 	struct fake_peer *other = data_path_client(&dp);
-	ask(other, "subscribe a d a");
-	expect_command(feed, "SUBSCRIBE d");
-	fake_end(other, -ECONNRESET);
-	fake_settle(dp.loop);
-	expect_command(feed, "UNSUBSCRIBE d");
+	say_words(other, "subscribe a d a");
+	expect_words(feed, "SUBSCRIBE d");
+	hang_up(other, -ECONNRESET);
+	expect_words(feed, "UNSUBSCRIBE d");
 	say(feed, "*" DONE("subscribe", "9", "d", "2") "*" DONE("unsubscribe", "11", "d", "1"));
 	say(feed, "*" MESSAGE("d", "1") "*" MESSAGE("a", "1"));
 	expect(dp.client, "*" MESSAGE("a", "1"));
@@ -215,11 +193,11 @@ END_TEST
 START_TEST(a_channel_given_up_and_asked_for_again_waits_for_its_own_confirmation)
 {
 	serve((struct data_path_setup){0});
-	ask(dp.client, "unsubscribe a");
+	say_words(dp.client, "unsubscribe a");
 	expect(dp.client, "*" DONE("unsubscribe", "11", "a", "0"));
-	expect_command(feed, "UNSUBSCRIBE a");
-	ask(dp.client, "subscribe a");
-	expect_command(feed, "SUBSCRIBE a");
+	expect_words(feed, "UNSUBSCRIBE a");
+	say_words(dp.client, "subscribe a");
+	expect_words(feed, "SUBSCRIBE a");
 	say(feed, "*" MESSAGE("a", "0") "*" DONE("unsubscribe", "11", "a", "0"));
 	expect(dp.client, "");
 	say(feed, "*" DONE("subscribe", "9", "a", "1") "*" MESSAGE("a", "1"));
@@ -231,11 +209,11 @@ START_TEST(unsubscribing_from_nothing_is_confirmed_with_a_null)
 {
 	serve((struct data_path_setup){0});
 	struct fake_peer *other = resp3_client();
-	ask(other, "unsubscribe");
+	say_words(other, "unsubscribe");
 	expect(other, ">3\r\n$11\r\nunsubscribe\r\n_\r\n:0\r\n");
-	ask(dp.client, "punsubscribe");
+	say_words(dp.client, "punsubscribe");
 	expect(dp.client, "*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:1\r\n");
-	ask(dp.client, "unsubscribe x");
+	say_words(dp.client, "unsubscribe x");
 	expect(dp.client, "*" DONE("unsubscribe", "11", "x", "1"));
 }
 END_TEST
@@ -243,8 +221,8 @@ END_TEST
 START_TEST(shard_channels_are_counted_on_their_own)
 {
 	serve((struct data_path_setup){0});
-	ask(dp.client, "ssubscribe a");
-	confirm(feed, "SSUBSCRIBE a", "*" DONE("ssubscribe", "10", "a", "1"));
+	say_words(dp.client, "ssubscribe a");
+	answer_words(feed, "SSUBSCRIBE a", "*" DONE("ssubscribe", "10", "a", "1"));
 	expect(dp.client, "*" DONE("ssubscribe", "10", "a", "1"));
 	say(feed, "*3\r\n$8\r\nsmessage\r\n$1\r\na\r\n$1\r\n1\r\n");
 	expect(dp.client, "*3\r\n$8\r\nsmessage\r\n$1\r\na\r\n$1\r\n1\r\n");
@@ -257,7 +235,7 @@ START_TEST(a_slow_client_is_closed_and_the_others_are_served)
 
 	serve((struct data_path_setup){.output = 1000});
 	struct fake_peer *slow = data_path_client(&dp);
-	ask(slow, "subscribe a");
+	say_words(slow, "subscribe a");
 	slow->flush_max = 0;
 	for (int i = 0; i < 50; i++) {
 		say(feed, "*" MESSAGE("a", "1"));
@@ -316,7 +294,7 @@ END_TEST
 START_TEST(requests_that_wait_end_with_the_worker)
 {
 	serve((struct data_path_setup){0});
-	ask(dp.client, "subscribe d b");
+	say_words(dp.client, "subscribe d b");
 	pubsub_shut(&dp.engine);
 	fake_settle(dp.loop);
 	expect(dp.client, "-ERR slipring: shard a: a:7000 closed the connection\r\n"

@@ -11,22 +11,6 @@
 #define SUBSCRIBED(name)	 DONE("subscribe", "9", name, "1")
 #define PSUBSCRIBED		 DONE("psubscribe", "10", "*", "1")
 
-static const struct shard_spec a_at_d[] = {
-	{.name = "a", .primary = "d:7003", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-	{.name = "c", .primary = "c:7002", .weight = 1},
-};
-static const struct shard_spec a_at_e[] = {
-	{.name = "a", .primary = "e:7004", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-	{.name = "c", .primary = "c:7002", .weight = 1},
-};
-static const struct shard_spec without_c[] = {
-	{.name = "a", .primary = "a:7000", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-};
-static const struct shard_spec another[] = {{.name = "x", .primary = "x:7004", .weight = 1}};
-
 static struct data_path dp;
 
 static void tear_down(void)
@@ -39,23 +23,27 @@ static struct fake_peer *node(uint16_t number)
 	return data_path_server(&dp, number);
 }
 
-static void ask(const char *words)
-{
-	say(dp.client, array_of(words));
-}
-
 /* A node's newest connection, which is that of subscriptions, is made, and gets exactly this. */
 static struct fake_peer *connect_feed(uint16_t number, const char *words, const char *reply)
 {
 	data_path_connect(&dp, number);
-	expect(node(number), array_of(words));
-	say(node(number), reply);
+	answer_words(node(number), words, reply);
 	return node(number);
 }
 
-static void move(const struct shard_spec *shards, size_t n)
+static void move_a(const char *address)
 {
-	data_path_move(&dp, data_path_build(&dp, shards, n));
+	data_path_move(&dp, data_path_build_moved(&dp, 'a', address));
+}
+
+static void remove_c(void)
+{
+	data_path_move(&dp, data_path_build_moved(&dp, 'c', NULL));
+}
+
+static void move_back(void)
+{
+	data_path_move(&dp, data_path_build(&dp, NULL, DATA_PATH_SHARDS));
 }
 
 /* The first client is subscribed to channel a. */
@@ -64,7 +52,7 @@ static struct fake_peer *subscribe(void)
 	struct fake_peer *feed;
 
 	data_path_serve_redis(&dp);
-	ask("subscribe a");
+	say_words(dp.client, "subscribe a");
 	feed = connect_feed(0, "SUBSCRIBE a", SUBSCRIBED("a"));
 	expect(dp.client, SUBSCRIBED("a"));
 	return feed;
@@ -74,15 +62,15 @@ START_TEST(a_channel_moves_with_its_shard)
 {
 	struct fake_peer *before = subscribe();
 
-	move(a_at_d, ARRAY_LEN(a_at_d));
+	move_a("d:7003");
 	ck_assert_int_eq(before->state, FAKE_CLOSED);
 	struct fake_peer *feed = connect_feed(3, "SUBSCRIBE a", SUBSCRIBED("a"));
 	/* Nothing of this is the client's matter. */
 	expect(dp.client, "");
 	say(feed, MESSAGE("a", "1"));
 	expect(dp.client, MESSAGE("a", "1"));
-	ask("unsubscribe a");
-	expect(feed, array_of("UNSUBSCRIBE a"));
+	say_words(dp.client, "unsubscribe a");
+	expect_words(feed, "UNSUBSCRIBE a");
 	expect(dp.client, DONE("unsubscribe", "11", "a", "0"));
 	data_path_fini(&dp);
 }
@@ -92,7 +80,7 @@ START_TEST(a_channel_whose_shard_stays_is_left_alone)
 {
 	struct fake_peer *feed = subscribe();
 
-	move(NULL, DATA_PATH_SHARDS);
+	move_back();
 	expect(feed, "");
 	expect_let_go(dp.topology);
 	say(feed, MESSAGE("a", "1"));
@@ -110,13 +98,13 @@ END_TEST
 START_TEST(a_channel_that_another_shard_gets_is_unsubscribed_where_it_was)
 {
 	data_path_serve_redis(&dp);
-	move(without_c, ARRAY_LEN(without_c));
-	ask("subscribe c");
+	remove_c();
+	say_words(dp.client, "subscribe c");
 	uint16_t owner = route_key(dp.pool, span_of("c"), dp.engine.digest, &dp.engine.rng)->index;
 	struct fake_peer *before = connect_feed(owner, "SUBSCRIBE c", SUBSCRIBED("c"));
 	expect(dp.client, SUBSCRIBED("c"));
-	move(NULL, DATA_PATH_SHARDS);
-	expect(before, array_of("UNSUBSCRIBE c"));
+	move_back();
+	expect_words(before, "UNSUBSCRIBE c");
 	struct fake_peer *feed = connect_feed(2, "SUBSCRIBE c", SUBSCRIBED("c"));
 	say(before, DONE("unsubscribe", "11", "c", "0"));
 	ck_assert_int_eq(before->state, FAKE_OPEN);
@@ -131,19 +119,19 @@ START_TEST(patterns_go_to_shards_that_come_and_leave_those_that_go)
 	static const char message[] = "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nb\r\n$1\r\n1\r\n";
 
 	data_path_serve_redis(&dp);
-	move(without_c, ARRAY_LEN(without_c));
-	ask("psubscribe *");
+	remove_c();
+	say_words(dp.client, "psubscribe *");
 	struct fake_peer *a = connect_feed(0, "PSUBSCRIBE *", PSUBSCRIBED);
 	struct fake_peer *b = connect_feed(1, "PSUBSCRIBE *", PSUBSCRIBED);
 	expect(dp.client, PSUBSCRIBED);
-	move(NULL, DATA_PATH_SHARDS);
+	move_back();
 	struct fake_peer *c = connect_feed(2, "PSUBSCRIBE *", PSUBSCRIBED);
 	expect(a, "");
 	expect(b, "");
 	expect(dp.client, "");
 	say(c, message);
 	expect(dp.client, message);
-	move(without_c, ARRAY_LEN(without_c));
+	remove_c();
 	ck_assert_int_eq(c->state, FAKE_CLOSED);
 	expect(a, "");
 	say(b, message);
@@ -155,14 +143,14 @@ END_TEST
 START_TEST(who_waits_for_a_subscription_gets_it_at_the_new_node)
 {
 	data_path_serve_redis(&dp);
-	ask("subscribe a");
+	say_words(dp.client, "subscribe a");
 	/* The first of them may have been asked, or not even be connected. */
 	if (_i == 1) {
 		data_path_connect(&dp, 0);
-		expect(node(0), array_of("SUBSCRIBE a"));
+		expect_words(node(0), "SUBSCRIBE a");
 	}
-	move(a_at_d, ARRAY_LEN(a_at_d));
-	move(a_at_e, ARRAY_LEN(a_at_e));
+	move_a("d:7003");
+	move_a("e:7004");
 	ck_assert_int_eq(node(0)->state, FAKE_CLOSED);
 	ck_assert_int_eq(node(3)->state, FAKE_CLOSED);
 	expect(dp.client, "");
@@ -175,8 +163,8 @@ END_TEST
 START_TEST(who_waits_is_told_that_the_new_node_is_away)
 {
 	data_path_serve_redis(&dp);
-	ask("subscribe a");
-	move(a_at_d, ARRAY_LEN(a_at_d));
+	say_words(dp.client, "subscribe a");
+	move_a("d:7003");
 	fake_connect(node(3), -ECONNREFUSED);
 	fake_settle(dp.loop);
 	expect(dp.client, "-ERR slipring: shard a: connect to d:7003: connection refused\r\n");
@@ -188,11 +176,11 @@ END_TEST
 START_TEST(a_pending_pattern_settles_when_the_shard_that_is_missing_goes)
 {
 	data_path_serve_redis(&dp);
-	ask("psubscribe *");
+	say_words(dp.client, "psubscribe *");
 	connect_feed(0, "PSUBSCRIBE *", PSUBSCRIBED);
 	connect_feed(1, "PSUBSCRIBE *", PSUBSCRIBED);
 	expect(dp.client, "");
-	move(without_c, ARRAY_LEN(without_c));
+	remove_c();
 	expect(dp.client, PSUBSCRIBED);
 	data_path_fini(&dp);
 }
@@ -201,10 +189,7 @@ END_TEST
 START_TEST(subscribers_of_a_pool_that_is_gone_are_closed)
 {
 	struct fake_peer *feed = subscribe();
-	struct topology *topology = data_path_build(&dp, another, ARRAY_LEN(another));
-
-	topology->pools[0].index = 1;
-	data_path_move(&dp, topology);
+	data_path_lose_pool(&dp);
 	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);
 	ck_assert_int_eq(feed->state, FAKE_CLOSED);
 	ck_assert_uint_eq(dp.clients.n, 0);
@@ -217,10 +202,8 @@ END_TEST
 START_TEST(who_waits_in_a_pool_that_is_gone_is_closed)
 {
 	data_path_serve_redis(&dp);
-	ask("subscribe a");
-	struct topology *topology = data_path_build(&dp, another, ARRAY_LEN(another));
-	topology->pools[0].index = 1;
-	data_path_move(&dp, topology);
+	say_words(dp.client, "subscribe a");
+	data_path_lose_pool(&dp);
 	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
 	data_path_fini(&dp);

@@ -28,12 +28,10 @@ START_TEST(what_is_queued_is_changed)
 	struct fake_peer *own = data_path_server(&dp, 0);
 	expect_first(own, array_of("MULTI"));
 	expect_first(own, array_of("SET a x PX 30000"));
-	expect(own, array_of("EXPIRE a 60"));
-	say(own, "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+	answer_words(own, "EXPIRE a 60", "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
 	expect(dp.client, "+QUEUED\r\n+QUEUED\r\n");
 	say(dp.client, "EXEC\r\n");
-	expect(own, array_of("EXEC"));
-	say(own, "*2\r\n+OK\r\n:1\r\n");
+	answer_words(own, "EXEC", "*2\r\n+OK\r\n:1\r\n");
 	expect(dp.client, "*2\r\n+OK\r\n:1\r\n");
 }
 END_TEST
@@ -42,8 +40,8 @@ START_TEST(an_inline_command_is_changed)
 {
 	serve();
 	say(dp.client, "set a \"x y\" ex 99\r\n");
-	expect(dp.a, "*5\r\n$3\r\nset\r\n$1\r\na\r\n$3\r\nx y\r\n$2\r\nex\r\n$2\r\n60\r\n");
-	say(dp.a, "+OK\r\n");
+	answer_to(dp.a, "*5\r\n$3\r\nset\r\n$1\r\na\r\n$3\r\nx y\r\n$2\r\nex\r\n$2\r\n60\r\n",
+		  "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 }
 END_TEST
@@ -54,8 +52,7 @@ START_TEST(a_memcached_client_is_served_as_ever)
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
 						      .ttl = {.max_s = 60}});
 	say(dp.client, "  set a 0 99 3 noreply \r\n1\r2\r\nset a 0 -1 1\nx\r\nset a 0 x 1\r\n");
-	expect(dp.a, "set a 0 60 3\r\n1\r2\r\nset a 0 -1 1\r\nx\r\n");
-	say(dp.a, "STORED\r\nSTORED\r\n");
+	answer_to(dp.a, "set a 0 60 3\r\n1\r2\r\nset a 0 -1 1\r\nx\r\n", "STORED\r\nSTORED\r\n");
 	expect(dp.client, "STORED\r\nCLIENT_ERROR bad command line format\r\n");
 }
 END_TEST

@@ -18,7 +18,7 @@ static void tear_down(void)
 
 static void ask(const char *words, const char *reply)
 {
-	say(dp.client, array_of(words));
+	say_words(dp.client, words);
 	expect(dp.client, reply);
 }
 
@@ -35,7 +35,7 @@ static void wait(void)
 	expect(dp.a, "");
 	data_path_connect(&dp, 0);
 	own = data_path_server(&dp, 0);
-	expect(own, array_of("blpop a 0"));
+	expect_words(own, "blpop a 0");
 }
 
 START_TEST(waits_without_a_limit_and_gives_its_connection_back)
@@ -57,8 +57,7 @@ START_TEST(the_next_command_waits_too)
 	expect(dp.b, "");
 	say(own, "*-1\r\n");
 	expect(dp.client, "*-1\r\n");
-	expect(dp.b, array_of("get b"));
-	say(dp.b, "$-1\r\n");
+	answer_words(dp.b, "get b", "$-1\r\n");
 	expect(dp.client, "$-1\r\n");
 }
 END_TEST
@@ -67,8 +66,7 @@ START_TEST(a_client_that_leaves_ends_its_waiting)
 {
 	wait();
 	ask("get b", "");
-	fake_end(dp.client, _i == 0 ? -ECONNRESET : STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.client, _i == 0 ? -ECONNRESET : STREAM_EOF);
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ck_assert_uint_eq(dp.engine.connsets[0]->n_held, 0);
 }
@@ -77,8 +75,7 @@ END_TEST
 START_TEST(a_lost_server_is_told)
 {
 	wait();
-	fake_end(own, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(own, -ECONNRESET);
 	expect(dp.client, "-ERR slipring: shard a: connection to a:7000 lost; the command may have "
 			  "run\r\n");
 	ask("ping", "+PONG\r\n");
@@ -106,8 +103,7 @@ START_TEST(another_database_has_connections_of_its_own)
 	ask("select 3", "");
 	data_path_connect(&dp, 0);
 	own = data_path_server(&dp, 0);
-	expect(own, array_of("select 3"));
-	say(own, "+OK\r\n");
+	answer_words(own, "select 3", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ask("get a", "");
@@ -116,13 +112,11 @@ START_TEST(another_database_has_connections_of_its_own)
 	fake_settle(dp.loop);
 	expect_first(own, "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$4\r\nPING\r\n");
 	say(own, "+OK\r\n+PONG\r\n");
-	expect(own, array_of("get a"));
-	say(own, "$1\r\n3\r\n");
+	answer_words(own, "get a", "$1\r\n3\r\n");
 	expect(dp.client, "$1\r\n3\r\n");
 	ask("select 0", "+OK\r\n");
 	ask("get a", "");
-	expect(dp.a, array_of("get a"));
-	say(dp.a, "$1\r\n0\r\n");
+	answer_words(dp.a, "get a", "$1\r\n0\r\n");
 	expect(dp.client, "$1\r\n0\r\n");
 }
 END_TEST
@@ -135,8 +129,7 @@ START_TEST(a_database_that_is_not_there_is_the_nodes_error)
 	say(data_path_server(&dp, 0), "-ERR DB index is out of range\r\n");
 	expect_first(dp.client, "-ERR DB index is out of range\r\n");
 	ask("get a", "");
-	expect(dp.a, array_of("get a"));
-	say(dp.a, "$-1\r\n");
+	answer_words(dp.a, "get a", "$-1\r\n");
 	expect(dp.client, "$-1\r\n");
 }
 END_TEST
@@ -192,12 +185,11 @@ START_TEST(a_node_without_a_script_is_given_it)
 	say(dp.b, ":1\r\n");
 	expect(dp.client, ":1\r\n");
 	ask("evalsha " SHA " 1 a", "");
-	expect(dp.a, array_of("evalsha " SHA " 1 a"));
-	say(dp.a, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
+	answer_words(dp.a, "evalsha " SHA " 1 a",
+		     "-NOSCRIPT No matching script. Please use EVAL.\r\n");
 	expect(dp.client, "");
 	expect_first(dp.a, "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$8\r\nreturn 1\r\n");
-	expect(dp.a, array_of("evalsha " SHA " 1 a"));
-	say(dp.a, "$40\r\n" SHA "\r\n:1\r\n");
+	answer_words(dp.a, "evalsha " SHA " 1 a", "$40\r\n" SHA "\r\n:1\r\n");
 	expect(dp.client, ":1\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_SCRIPTS_GIVEN), 1);
 }

@@ -48,8 +48,7 @@ START_TEST(a_drain_answers_what_was_taken_and_tells_when_all_have_gone)
 	expect(dp.client, "END\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 	fake_end(idle, STREAM_EOF);
-	fake_end(dp.client, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.client, STREAM_EOF);
 	ck_assert(dp.is_empty_told);
 }
 END_TEST
@@ -99,7 +98,7 @@ START_TEST(the_one_that_holds_most_goes_first)
 
 	say(dp.client, "*2\r\n$3\r\nGET\r\n$30000\r\nxyz"); /* half a command */
 	unread->flush_max = 0;
-	say(unread, array_of("ECHO 0123456789012345678901234567890123456789"));
+	say_words(unread, "ECHO 0123456789012345678901234567890123456789");
 	say(waiting, "GET a\r\nECHO 01234567890123456789\r\n");
 	clients_close_slowest(&dp.clients);
 	ck_assert_int_eq(dp.client->state, FAKE_CLOSED);

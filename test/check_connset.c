@@ -81,8 +81,7 @@ START_TEST(calls_queue_while_the_first_connection_is_made)
 	fake_connect(a, 0);
 	fake_settle(dp.loop);
 	ask(&probes[1]);
-	expect(a, "version\r\nget a\r\nget a\r\n");
-	say(a, "VERSION 1\r\nEND\r\nEND\r\n");
+	answer_to(a, "version\r\nget a\r\nget a\r\n", "VERSION 1\r\nEND\r\nEND\r\n");
 	ck_assert_int_eq(probes[0].result, CALL_REPLY);
 	ck_assert_int_eq(probes[1].result, CALL_REPLY);
 	data_path_fini(&dp);
@@ -138,8 +137,7 @@ START_TEST(later_attempts_let_nothing_queue)
 	data_path_connect(&dp, 0);
 	ck_assert_int_eq(state(), ENDPOINT_UP);
 	ask(&probe);
-	expect(data_path_server(&dp, 0), "get a\r\n");
-	say(data_path_server(&dp, 0), "END\r\n");
+	answer_to(data_path_server(&dp, 0), "get a\r\n", "END\r\n");
 	ck_assert_int_eq(probe.result, CALL_REPLY);
 	data_path_fini(&dp);
 }
@@ -184,8 +182,7 @@ START_TEST(a_success_makes_the_next_wait_short_again)
 	}
 	data_path_connect(&dp, 0);
 	uint32_t connects = fake_connects(dp.loop, PORT_A);
-	fake_end(data_path_server(&dp, 0), STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(data_path_server(&dp, 0), STREAM_EOF);
 	ck_assert_uint_eq(fake_connects(dp.loop, PORT_A), connects);
 	fake_advance_ms(dp.loop, BACKOFF_FIRST_MS);
 	ck_assert_uint_eq(fake_connects(dp.loop, PORT_A), connects + 1);
@@ -199,8 +196,7 @@ START_TEST(a_connection_that_lasted_is_remade_at_once_and_calls_queue)
 
 	begin_connected();
 	fake_advance_ms(dp.loop, 1000);
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	ck_assert_uint_eq(fake_connects(dp.loop, PORT_A), 2);
 	ck_assert_int_eq(state(), ENDPOINT_CONNECTING);
 	ask(&probe);
@@ -219,8 +215,7 @@ START_TEST(a_connection_that_did_not_last_counts_as_failed)
 
 	begin_connected();
 	fake_advance_ms(dp.loop, 999);
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	ck_assert_uint_eq(fake_connects(dp.loop, PORT_A), 1);
 	ask(&probe);
 	ck_assert_int_eq(probe.result, CALL_DOWN);

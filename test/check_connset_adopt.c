@@ -55,8 +55,7 @@ static void refuse(void)
 static void lose(void)
 {
 	fake_advance_ms(dp.loop, 2000);
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 }
 
 static const struct failover_settings barring = {.on_return = ON_RETURN_FLUSH};
@@ -106,8 +105,7 @@ START_TEST(what_is_barred_no_longer_is_connected_to_at_once)
 	ask(&probe);
 	ck_assert(!probe.done);
 	data_path_connect(&dp, 0);
-	expect(data_path_server(&dp, 0), "get a\r\n");
-	say(data_path_server(&dp, 0), "END\r\n");
+	answer_to(data_path_server(&dp, 0), "get a\r\n", "END\r\n");
 	ck_assert_int_eq(probe.result, CALL_REPLY);
 }
 END_TEST

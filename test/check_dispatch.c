@@ -24,16 +24,15 @@ START_TEST(keys_on_one_shard_pass_and_on_several_do_not)
 
 	data_path_serve_redis(&dp);
 	for (size_t i = 0; i < ARRAY_LEN(several); i++) {
-		say(dp.client, array_of(several[i]));
+		say_words(dp.client, several[i]);
 		expect(dp.client, crossslot);
 	}
 	ck_assert_uint_eq(data_path_count(&dp, STAT_CROSSSLOT), ARRAY_LEN(several));
 	for (size_t i = 0; i < ARRAY_LEN(one); i++) {
 		struct fake_peer *servers[] = {dp.a, dp.b, dp.c, dp.a, dp.a, dp.a};
 
-		say(dp.client, array_of(one[i]));
-		expect(servers[i], array_of(one[i]));
-		say(servers[i], "+OK\r\n");
+		say_words(dp.client, one[i]);
+		answer_words(servers[i], one[i], "+OK\r\n");
 		expect(dp.client, "+OK\r\n");
 	}
 }
@@ -56,7 +55,7 @@ static const struct {
 START_TEST(what_is_not_done_is_said_and_the_connection_stays)
 {
 	data_path_serve_redis(&dp);
-	say(dp.client, array_of(refused[_i].words));
+	say_words(dp.client, refused[_i].words);
 	expect(dp.client, refused[_i].reply);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_COMMANDS_INVALID), 1);
 	say(dp.client, "PING\r\n");
@@ -81,9 +80,8 @@ END_TEST
 START_TEST(subcommands_go_to_the_shard_of_their_key)
 {
 	data_path_serve_redis(&dp);
-	say(dp.client, array_of("OBJECT encoding b"));
-	expect(dp.b, array_of("OBJECT encoding b"));
-	say(dp.b, "$3\r\nint\r\n");
+	say_words(dp.client, "OBJECT encoding b");
+	answer_words(dp.b, "OBJECT encoding b", "$3\r\nint\r\n");
 	expect(dp.client, "$3\r\nint\r\n");
 }
 END_TEST
@@ -91,13 +89,11 @@ END_TEST
 START_TEST(a_split_command_with_one_key_goes_as_it_came)
 {
 	data_path_serve_redis(&dp);
-	say(dp.client, array_of("DeL b"));
-	expect(dp.b, array_of("DeL b"));
-	say(dp.b, ":1\r\n");
+	say_words(dp.client, "DeL b");
+	answer_words(dp.b, "DeL b", ":1\r\n");
 	expect(dp.client, ":1\r\n");
-	say(dp.client, array_of("MSET b 1"));
-	expect(dp.b, array_of("MSET b 1"));
-	say(dp.b, "+OK\r\n");
+	say_words(dp.client, "MSET b 1");
+	answer_words(dp.b, "MSET b 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 }
 END_TEST
@@ -105,7 +101,7 @@ END_TEST
 START_TEST(split_commands_are_merged)
 {
 	data_path_serve_redis(&dp);
-	say(dp.client, array_of("DEL a b c"));
+	say_words(dp.client, "DEL a b c");
 	say(dp.a, ":1\r\n");
 	say(dp.b, ":0\r\n");
 	say(dp.c, ":1\r\n");
@@ -140,8 +136,7 @@ START_TEST(a_bad_data_chunk_is_answered_and_parsing_goes_on)
 	data_path_serve_memcached(&dp);
 	say(dp.client, "set a 0 0 2\r\nxyz\r\nget a\r\n");
 	expect(dp.client, "CLIENT_ERROR bad data chunk\r\nERROR\r\n");
-	expect(dp.a, "get a\r\n");
-	say(dp.a, "END\r\n");
+	answer_to(dp.a, "get a\r\n", "END\r\n");
 	expect(dp.client, "END\r\n");
 }
 END_TEST
@@ -167,8 +162,7 @@ START_TEST(a_multi_get_over_all_shards_is_one_reply)
 	say(dp.client, "get a b c d\r\n");
 	expect(dp.a, "get a d\r\n");
 	expect(dp.b, "get b\r\n");
-	expect(dp.c, "get c\r\n");
-	say(dp.c, "VALUE c 0 1\r\n3\r\nEND\r\n");
+	answer_to(dp.c, "get c\r\n", "VALUE c 0 1\r\n3\r\nEND\r\n");
 	say(dp.b, "END\r\n");
 	say(dp.a, "VALUE d 0 1\r\n4\r\nEND\r\n");
 	expect(dp.client, "VALUE d 0 1\r\n4\r\nVALUE c 0 1\r\n3\r\nEND\r\n");

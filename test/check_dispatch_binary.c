@@ -137,8 +137,7 @@ START_TEST(a_dead_shard_is_a_temporary_failure)
 	static const uint8_t opcodes[] = {MCB_GET, MCB_GETQ, MCB_GETKQ, MCB_DELETE, MCB_DELETEQ};
 
 	begin();
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	for (uint32_t i = 0; i < ARRAY_LEN(opcodes); i++) {
 		say_bytes(dp.client, ASK(.opcode = opcodes[i], .opaque = i, .key = "a"));
 		expect_status(opcodes[i], MCB_TEMPORARY, i);
@@ -154,8 +153,7 @@ START_TEST(a_shard_that_dies_amid_is_a_temporary_failure)
 	begin();
 	say_bytes(dp.client, ASK(.opcode = MCB_SETQ, .opaque = 8, .key = "a", .value = "v",
 				 .extras = ZEROS, .n_extras = 8));
-	fake_end(dp.a, -ECONNRESET);
-	fake_settle(dp.loop);
+	hang_up(dp.a, -ECONNRESET);
 	expect_status(MCB_SETQ, MCB_TEMPORARY, 8);
 }
 END_TEST
@@ -165,8 +163,7 @@ START_TEST(misses_may_stand_for_dead_shards)
 	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
 						      .node_protocol = NODE_PROTOCOL_BINARY,
 						      .miss_when_down = true});
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	say_bytes(dp.client, ASK(.opcode = MCB_GETQ, .opaque = 1, .key = "a"));
 	expect_nothing(dp.client);
 	say_bytes(dp.client, ASK(.opcode = MCB_GETK, .opaque = 2, .key = "a"));
@@ -377,8 +374,7 @@ START_TEST(text_nodes_are_asked_in_binary_too)
 			    .extras = ZEROS, .n_extras = 8));
 	say_bytes(a, ANSWER(.opcode = MCB_SET, .opaque = 1));
 	say_bytes(dp.client, ASK(.opcode = MCB_STAT, .opaque = 2));
-	expect(dp.a, "stats\r\n");
-	say(dp.a, "STAT cmd_get 1\r\nEND\r\n");
+	answer_to(dp.a, "stats\r\n", "STAT cmd_get 1\r\nEND\r\n");
 	say(dp.b, "STAT cmd_get 2\r\nEND\r\n");
 	say(dp.c, "STAT cmd_get 3\r\nEND\r\n");
 	expect_bytes(dp.client, join(&text,

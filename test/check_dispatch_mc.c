@@ -191,8 +191,7 @@ END_TEST
 START_TEST(a_dead_shard_of_a_multi_get_is_left_out)
 {
 	begin();
-	fake_end(dp.b, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.b, STREAM_EOF);
 	say(dp.client, "get a b\r\n");
 	say_value(dp.a, MCB_GETKQ, "a", "1");
 	say_noop(dp.a);
@@ -373,8 +372,7 @@ START_TEST(a_client_may_leave_amid_a_long_value)
 		fake_end(gone, -ECONNRESET);
 	say_most_of_a_long_value(dp.a, longs[i].opcode, "a");
 	if (!leaves_before)
-		fake_end(gone, -ECONNRESET);
-	fake_settle(dp.loop);
+		hang_up(gone, -ECONNRESET);
 	say(dp.a, "v");
 	if (longs[i].has_noop)
 		say_noop(dp.a);
@@ -392,15 +390,13 @@ START_TEST(a_barrier_may_be_cut)
 
 	data_path_serve_memcached(&dp);
 	say(dp.client, "mg a v q\r\n");
-	expect(dp.a, "mg a v q\r\nmn\r\n");
-	say(dp.a, is_long ? "VA 300000\r\n" : "VA 1\r\n");
+	answer_to(dp.a, "mg a v q\r\nmn\r\n", is_long ? "VA 300000\r\n" : "VA 1\r\n");
 	memset(value, 'v', LONG);
 	say_bytes(dp.a, span_make(value, is_long ? LONG : 1));
 	say(dp.a, "\r\n");
 	say_bytes(dp.a, span_make("MN\r\n", cut));
 	if (leaves)
-		fake_end(dp.client, -ECONNRESET);
-	fake_settle(dp.loop);
+		hang_up(dp.client, -ECONNRESET);
 	say(dp.a, "MN\r\n" + cut);
 	if (!leaves && is_long)
 		expect_long("VA 300000\r\n", "\r\n");

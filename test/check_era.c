@@ -11,22 +11,6 @@
 
 #define GET "get x\r\n"
 
-/* Shards a and b stay where they are; c goes, or moves to d. */
-static const struct shard_spec without_c[] = {
-	{.name = "a", .primary = "a:7000", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-};
-static const struct shard_spec c_at_d[] = {
-	{.name = "a", .primary = "a:7000", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-	{.name = "c", .primary = "d:7003", .weight = 1},
-};
-static const struct shard_spec c_at_e[] = {
-	{.name = "a", .primary = "a:7000", .weight = 1},
-	{.name = "b", .primary = "b:7001", .weight = 1},
-	{.name = "c", .primary = "e:7004", .weight = 1},
-};
-
 /* A request of the newest topology with a call to one of its shards. */
 struct asked {
 	struct request *request;
@@ -76,8 +60,7 @@ static void ask(struct asked *asked, uint16_t shard)
 
 static void answer(struct fake_peer *node)
 {
-	expect(node, GET);
-	say(node, "END\r\n");
+	answer_to(node, GET, "END\r\n");
 }
 
 /* It has its reply, and is done with. */
@@ -95,9 +78,10 @@ static void begin(void)
 	data_path_init(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED});
 }
 
-static struct topology *adopt(const struct shard_spec *shards, size_t n)
+/* Shards a and b stay where they are; c is elsewhere, or not at all. */
+static struct topology *adopt(const char *address)
 {
-	struct topology *topology = data_path_build(&dp, shards, n);
+	struct topology *topology = data_path_build_moved(&dp, 'c', address);
 
 	data_path_adopt(&dp, topology);
 	fake_settle(dp.loop);
@@ -109,7 +93,7 @@ START_TEST(what_is_under_way_ends_where_it_was_sent)
 	struct asked asked;
 
 	ask(&asked, 2);
-	adopt(without_c, ARRAY_LEN(without_c));
+	adopt(NULL);
 	ck_assert_int_eq(dp.c->state, FAKE_OPEN);
 	ck_assert_uint_eq(data_path_eras(&dp), 2);
 	answer(dp.c);
@@ -131,11 +115,10 @@ START_TEST(connections_that_both_have_go_on)
 	const struct endpoint *endpoint;
 
 	ask(&before, 0);
-	adopt(c_at_d, ARRAY_LEN(c_at_d));
+	adopt("d:7003");
 	data_path_connect(&dp, 3);
 	ask(&after, 0);
-	expect(dp.a, GET GET);
-	say(dp.a, "END\r\nEND\r\n");
+	answer_to(dp.a, GET GET, "END\r\nEND\r\n");
 	ck_assert_ptr_ne(before.request->first.endpoint, after.request->first.endpoint);
 	end(&before);
 	end(&after);
@@ -153,7 +136,7 @@ START_TEST(a_shard_that_moves_is_asked_at_its_new_node)
 	struct asked before, after;
 
 	ask(&before, 2);
-	adopt(c_at_d, ARRAY_LEN(c_at_d));
+	adopt("d:7003");
 	data_path_connect(&dp, 3);
 	ask(&after, 2);
 	answer(data_path_server(&dp, 3));
@@ -168,7 +151,7 @@ END_TEST
 
 START_TEST(what_nobody_uses_is_closed_at_once)
 {
-	adopt(without_c, ARRAY_LEN(without_c));
+	adopt(NULL);
 	ck_assert_int_eq(dp.c->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
 }
@@ -176,10 +159,10 @@ END_TEST
 
 START_TEST(a_node_that_was_never_reached_is_given_up)
 {
-	struct topology *at_d = adopt(c_at_d, ARRAY_LEN(c_at_d));
+	struct topology *at_d = adopt("d:7003");
 	struct fake_peer *d = data_path_server(&dp, 3);
 	ck_assert_int_eq(d->state, FAKE_CONNECTING);
-	adopt(without_c, ARRAY_LEN(without_c));
+	adopt(NULL);
 	ck_assert_int_eq(d->state, FAKE_CLOSED);
 	expect_let_go(at_d);
 	/* Nor is it connected to again. */
@@ -201,13 +184,13 @@ START_TEST(several_end_in_any_order)
 
 	topologies[0] = dp.topology;
 	ask(&asked[0], 2);
-	topologies[1] = adopt(c_at_d, ARRAY_LEN(c_at_d));
+	topologies[1] = adopt("d:7003");
 	data_path_connect(&dp, 3);
 	ask(&asked[1], 2);
-	topologies[2] = adopt(c_at_e, ARRAY_LEN(c_at_e));
+	topologies[2] = adopt("e:7004");
 	data_path_connect(&dp, 4);
 	ask(&asked[2], 2);
-	adopt(without_c, ARRAY_LEN(without_c));
+	adopt(NULL);
 	for (unsigned i = 0; i < 3; i++) {
 		struct fake_peer *node = data_path_server(&dp, places[order[i]]);
 
@@ -228,8 +211,8 @@ START_TEST(a_node_that_comes_back_meanwhile_keeps_its_connections)
 	struct asked asked;
 
 	ask(&asked, 2);
-	struct topology *without = adopt(without_c, ARRAY_LEN(without_c));
-	adopt(NULL, DATA_PATH_SHARDS);
+	struct topology *without = adopt(NULL);
+	adopt("c:7002");
 	expect_let_go(without);
 	answer(dp.c);
 	end(&asked);
@@ -246,7 +229,7 @@ START_TEST(ids_may_be_any)
 {
 	struct asked asked;
 
-	struct topology *topology = data_path_build(&dp, c_at_d, ARRAY_LEN(c_at_d));
+	struct topology *topology = data_path_build_moved(&dp, 'c', "d:7003");
 	topology->endpoints[2].id = 900;
 	topology_index(topology);
 	ck_assert_uint_eq(topology->n_ids, 901);
@@ -267,8 +250,8 @@ START_TEST(an_id_is_given_to_another_once_nobody_has_it)
 	ask(&asked, 2);
 	answer(dp.c);
 	end(&asked);
-	adopt(without_c, ARRAY_LEN(without_c));
-	struct topology *topology = data_path_build(&dp, c_at_d, ARRAY_LEN(c_at_d));
+	adopt(NULL);
+	struct topology *topology = data_path_build_moved(&dp, 'c', "d:7003");
 	topology->endpoints[2].id = 2;
 	topology_index(topology);
 	data_path_adopt(&dp, topology);
@@ -286,7 +269,7 @@ START_TEST(connections_that_go_on_have_the_newer_settings)
 	struct asked asked;
 
 	dp.setup.request_ms = 100;
-	adopt(NULL, DATA_PATH_SHARDS);
+	adopt("c:7002");
 	fake_advance_ms(dp.loop, 1001); /* a timer that runs goes on as it was started */
 	ask(&asked, 0);
 	fake_advance_ms(dp.loop, 99);
@@ -304,9 +287,8 @@ START_TEST(a_connection_of_an_older_one_may_break)
 	struct asked asked;
 
 	ask(&asked, 2);
-	adopt(without_c, ARRAY_LEN(without_c));
-	fake_end(dp.c, -ECONNRESET);
-	fake_settle(dp.loop);
+	adopt(NULL);
+	hang_up(dp.c, -ECONNRESET);
 	ck_assert_int_eq(asked.result, CALL_LOST);
 	call_fini(&dp.engine, &asked.request->first);
 	request_free(asked.request);
@@ -322,7 +304,7 @@ START_TEST(shut_amid_an_older_one)
 	struct asked asked;
 
 	ask(&asked, 2);
-	adopt(c_at_d, ARRAY_LEN(c_at_d));
+	adopt("d:7003");
 	engine_shut(&dp.engine);
 	ck_assert_int_eq(asked.result, CALL_LOST);
 	call_fini(&dp.engine, &asked.request->first);
@@ -335,8 +317,8 @@ END_TEST
 /* One that nobody has used yet goes with the engine. */
 START_TEST(shut_right_after_another_was_adopted)
 {
-	data_path_adopt(&dp, data_path_build(&dp, c_at_d, ARRAY_LEN(c_at_d)));
-	data_path_adopt(&dp, data_path_build(&dp, without_c, ARRAY_LEN(without_c)));
+	data_path_adopt(&dp, data_path_build_moved(&dp, 'c', "d:7003"));
+	data_path_adopt(&dp, data_path_build_moved(&dp, 'c', NULL));
 	ck_assert_uint_eq(data_path_eras(&dp), 3);
 	data_path_fini(&dp);
 }

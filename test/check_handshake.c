@@ -193,8 +193,7 @@ START_TEST(a_memcached_node_takes_the_password_or_is_down)
 	struct fake_peer *a = data_path_server(&dp, 0);
 	fake_connect(a, 0);
 	fake_settle(dp.loop);
-	expect(a, "set slipring-login 0 -1 6\r\nme p:w\r\nversion\r\n");
-	say(a, answers[_i].answer);
+	answer_to(a, "set slipring-login 0 -1 6\r\nme p:w\r\nversion\r\n", answers[_i].answer);
 	ck_assert_int_eq(atomic_load(&data_path_endpoint(&dp, 0)->state), answers[_i].state);
 	ck_assert_str_eq(connset_why(&dp.engine, dp.pool->shards[0].primary, why), answers[_i].why);
 	data_path_fini(&dp);

@@ -18,7 +18,7 @@ static void tear_down(void)
 
 static void ask(const char *words, const char *reply)
 {
-	say(dp.client, array_of(words));
+	say_words(dp.client, words);
 	expect(dp.client, reply);
 }
 
@@ -31,7 +31,7 @@ START_TEST(a_name_is_kept_for_its_connection)
 	ask("CLIENT GETNAME", "$3\r\nbob\r\n");
 	ask("CLIENT SETNAME alice", "+OK\r\n");
 	ask("CLIENT GETNAME", "$5\r\nalice\r\n");
-	say(other, array_of("CLIENT GETNAME"));
+	say_words(other, "CLIENT GETNAME");
 	expect(other, "$-1\r\n");
 	say(dp.client, "CLIENT SETNAME \"\"\r\n");
 	expect(dp.client, "+OK\r\n");
@@ -79,7 +79,7 @@ START_TEST(each_connection_has_its_id)
 	struct fake_peer *other = data_path_client(&dp);
 
 	ask("CLIENT ID", ":1\r\n");
-	say(other, array_of("CLIENT ID"));
+	say_words(other, "CLIENT ID");
 	expect(other, ":2\r\n");
 }
 END_TEST
@@ -88,7 +88,7 @@ START_TEST(info_is_one_line_about_this_connection)
 {
 	ask("CLIENT SETNAME bob", "+OK\r\n");
 	fake_advance_ms(dp.loop, 3000);
-	say(dp.client, array_of("CLIENT INFO"));
+	say_words(dp.client, "CLIENT INFO");
 	expect(dp.client,
 	       "$145\r\nid=1 addr=10.0.0.1:1 laddr=10.0.0.1:1 name=bob age=3 idle=0 flags=N db=0 "
 	       "sub=0 "

@@ -69,8 +69,7 @@ START_TEST(is_an_ordinary_key_otherwise)
 			if (fake_got(servers[j]).len > 0)
 				its = servers[j];
 		ck_assert_ptr_nonnull(its);
-		expect(its, lines[i]);
-		say(its, "END\r\n");
+		answer_to(its, lines[i], "END\r\n");
 		expect(dp.client, "END\r\n");
 	}
 }
@@ -79,14 +78,13 @@ END_TEST
 START_TEST(redis_has_no_such_key)
 {
 	data_path_serve_redis(&dp);
-	say(dp.client, array_of("DEL " KEY));
+	say_words(dp.client, "DEL " KEY);
 	for (uint16_t i = 0; i < DATA_PATH_SHARDS; i++) {
 		struct fake_peer *server = data_path_server(&dp, i);
 
 		if (fake_got(server).len == 0)
 			continue;
-		expect(server, array_of("DEL " KEY));
-		say(server, ":0\r\n");
+		answer_words(server, "DEL " KEY, ":0\r\n");
 	}
 	expect(dp.client, ":0\r\n");
 }

@@ -21,8 +21,7 @@ START_TEST(counters_of_all_nodes_are_added)
 {
 	struct request *request = data_path_ask(&dp, "stats");
 
-	expect(dp.a, "stats\r\n");
-	say(dp.a, "STAT cmd_get 1\r\nEND\r\n");
+	answer_to(dp.a, "stats\r\n", "STAT cmd_get 1\r\nEND\r\n");
 	say(dp.b, "STAT cmd_get 20\r\nEND\r\n");
 	expect_waiting(request);
 	say(dp.c, "STAT cmd_get 300\r\nEND\r\n");
@@ -43,8 +42,7 @@ END_TEST
 
 START_TEST(a_dead_node_is_reported_among_the_others)
 {
-	fake_end(dp.a, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(dp.a, STREAM_EOF);
 	struct request *request = data_path_ask(&dp, "stats");
 
 	say(dp.b, "STAT cmd_get 20\r\nEND\r\n");

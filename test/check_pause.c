@@ -10,17 +10,6 @@
 
 static struct data_path dp;
 
-static void ask(struct fake_peer *client, const char *words)
-{
-	say(client, array_of(words));
-}
-
-static void answer(struct fake_peer *node, const char *bytes, const char *reply)
-{
-	expect(node, bytes);
-	say(node, reply);
-}
-
 /* The pool is paused, or no longer. */
 static void set_pause(enum pause pause)
 {
@@ -48,14 +37,14 @@ START_TEST(writes_wait_and_reads_go_on)
 {
 	serve(PROTOCOL_REDIS, 0, PAUSE_WRITES);
 	struct fake_peer *other = data_path_client(&dp);
-	ask(dp.client, "set a 1");
-	ask(other, "get a");
-	answer(dp.a, array_of("get a"), "$1\r\n0\r\n");
+	say_words(dp.client, "set a 1");
+	say_words(other, "get a");
+	answer_words(dp.a, "get a", "$1\r\n0\r\n");
 	expect(other, "$1\r\n0\r\n");
 	expect(dp.client, "");
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
 	set_pause(PAUSE_NONE);
-	answer(dp.a, array_of("set a 1"), "+OK\r\n");
+	answer_words(dp.a, "set a 1", "+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 	end();
 }
@@ -70,7 +59,7 @@ START_TEST(all_that_goes_to_nodes_waits)
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		struct fake_peer *client = data_path_client(&dp);
 
-		ask(client, words[i]);
+		say_words(client, words[i]);
 		ck_assert_msg(dp.clients.n_paused == i + 1, "%s", words[i]);
 		expect(client, "");
 	}
@@ -85,14 +74,14 @@ END_TEST
 START_TEST(what_the_proxy_answers_does_not_wait)
 {
 	serve(PROTOCOL_REDIS, 0, PAUSE_ALL);
-	ask(dp.client, "ping");
+	say_words(dp.client, "ping");
 	expect(dp.client, "+PONG\r\n");
-	ask(dp.client, "echo x");
+	say_words(dp.client, "echo x");
 	expect(dp.client, "$1\r\nx\r\n");
-	ask(dp.client, "nope");
+	say_words(dp.client, "nope");
 	expect_first(dp.client, "-ERR unknown command");
 	fake_take(dp.client, fake_got(dp.client).len);
-	ask(dp.client, "shutdown");
+	say_words(dp.client, "shutdown");
 	expect_first(dp.client, "-ERR ");
 	fake_take(dp.client, fake_got(dp.client).len);
 	end();
@@ -105,8 +94,8 @@ START_TEST(a_client_keeps_its_order)
 	fake_send(dp.client, span_of(array_of("get a")));
 	fake_send(dp.client, span_of(array_of("set a 1")));
 	fake_send(dp.client, span_of(array_of("get a")));
-	ask(dp.client, "ping");
-	answer(dp.a, array_of("get a"), "$1\r\n0\r\n");
+	say_words(dp.client, "ping");
+	answer_words(dp.a, "get a", "$1\r\n0\r\n");
 	expect(dp.client, "$1\r\n0\r\n");
 	/* A pause that goes on, or takes in more, is still one. */
 	set_pause(PAUSE_WRITES);
@@ -115,7 +104,7 @@ START_TEST(a_client_keeps_its_order)
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
 	set_pause(PAUSE_NONE);
 	expect_first(dp.a, array_of("set a 1"));
-	answer(dp.a, array_of("get a"), "+OK\r\n$1\r\n1\r\n");
+	answer_words(dp.a, "get a", "+OK\r\n$1\r\n1\r\n");
 	expect(dp.client, "+OK\r\n$1\r\n1\r\n+PONG\r\n");
 	end();
 }
@@ -127,23 +116,22 @@ START_TEST(no_more_than_the_limit_wait)
 
 	serve(PROTOCOL_REDIS, 2, PAUSE_WRITES);
 	struct fake_peer *second = data_path_client(&dp), *third = data_path_client(&dp);
-	ask(dp.client, "set a 1");
-	ask(second, "set a 2");
-	ask(third, "set a 3");
+	say_words(dp.client, "set a 1");
+	say_words(second, "set a 2");
+	say_words(third, "set a 3");
 	expect(third, full);
 	/* It is parsed on. */
-	ask(third, "get a");
-	answer(dp.a, array_of("get a"), "$-1\r\n");
+	say_words(third, "get a");
+	answer_words(dp.a, "get a", "$-1\r\n");
 	expect(third, "$-1\r\n");
 	/* One that leaves makes room. */
-	fake_end(second, STREAM_EOF);
-	fake_settle(dp.loop);
+	hang_up(second, STREAM_EOF);
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
-	ask(third, "set a 3");
+	say_words(third, "set a 3");
 	expect(third, "");
 	set_pause(PAUSE_NONE);
 	expect_first(dp.a, array_of("set a 1"));
-	answer(dp.a, array_of("set a 3"), "+OK\r\n+OK\r\n");
+	answer_words(dp.a, "set a 3", "+OK\r\n+OK\r\n");
 	expect(dp.client, "+OK\r\n");
 	expect(third, "+OK\r\n");
 	end();
@@ -155,9 +143,8 @@ static const int ends[] = {STREAM_EOF, -ECONNRESET};
 START_TEST(who_leaves_is_let_go)
 {
 	serve(PROTOCOL_REDIS, 0, PAUSE_ALL);
-	ask(dp.client, "set a 1");
-	fake_end(dp.client, ends[_i]);
-	fake_settle(dp.loop);
+	say_words(dp.client, "set a 1");
+	hang_up(dp.client, ends[_i]);
 	ck_assert_int_ne(dp.client->state, FAKE_OPEN);
 	ck_assert_uint_eq(dp.clients.n, 0);
 	set_pause(PAUSE_NONE);
@@ -171,7 +158,7 @@ START_TEST(what_is_sent_meanwhile_is_read_up_to_a_limit)
 	static char bytes[CLIENT_AHEAD_MAX];
 
 	serve(PROTOCOL_REDIS, 0, PAUSE_ALL);
-	ask(dp.client, "get a");
+	say_words(dp.client, "get a");
 	memset(bytes, '\n', sizeof(bytes));
 	say_bytes(dp.client, span_make(bytes, sizeof(bytes)));
 	say_bytes(dp.client, span_make(bytes, sizeof(bytes)));
@@ -185,19 +172,19 @@ END_TEST
 START_TEST(exec_waits_with_writes)
 {
 	serve(PROTOCOL_REDIS, 0, PAUSE_NONE);
-	ask(dp.client, "multi");
-	ask(dp.client, "get a");
+	say_words(dp.client, "multi");
+	say_words(dp.client, "get a");
 	data_path_connect(&dp, 0);
 	struct fake_peer *own = data_path_server(&dp, 0);
 	fake_take(own, fake_got(own).len);
 	say(own, "+OK\r\n+QUEUED\r\n");
 	expect(dp.client, "+OK\r\n+QUEUED\r\n");
 	set_pause(PAUSE_WRITES);
-	ask(dp.client, "exec");
+	say_words(dp.client, "exec");
 	expect(own, "");
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
 	set_pause(PAUSE_NONE);
-	answer(own, array_of("EXEC"), "*1\r\n$-1\r\n");
+	answer_words(own, "EXEC", "*1\r\n$-1\r\n");
 	expect(dp.client, "*1\r\n$-1\r\n");
 	end();
 }
@@ -207,9 +194,9 @@ END_TEST
 START_TEST(watch_does_not_write)
 {
 	serve(PROTOCOL_REDIS, 0, PAUSE_WRITES);
-	ask(dp.client, "multi");
+	say_words(dp.client, "multi");
 	expect(dp.client, "+OK\r\n");
-	ask(dp.client, "discard");
+	say_words(dp.client, "discard");
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
 	set_pause(PAUSE_NONE);
 	expect(dp.client, "+OK\r\n");
@@ -236,8 +223,7 @@ START_TEST(writes_of_memcached_wait)
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
 	set_pause(PAUSE_NONE);
 	expect_first(dp.a, mc_writes[_i].write);
-	expect(dp.a, "get a\r\n");
-	say(dp.a, mc_writes[_i].reply);
+	answer_to(dp.a, "get a\r\n", mc_writes[_i].reply);
 	expect(dp.client, mc_writes[_i].reply);
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
@@ -251,7 +237,7 @@ START_TEST(reads_of_memcached_go_on)
 {
 	serve(PROTOCOL_MEMCACHED, 0, PAUSE_WRITES);
 	say(dp.client, mc_reads[_i]);
-	answer(dp.a, mc_reads[_i], _i == 0 ? "END\r\n" : "EN\r\n");
+	answer_to(dp.a, mc_reads[_i], _i == 0 ? "END\r\n" : "EN\r\n");
 	expect(dp.client, _i == 0 ? "END\r\n" : "EN\r\n");
 	say(dp.client, "version\r\n");
 	expect_first(dp.client, "VERSION ");
@@ -268,10 +254,10 @@ START_TEST(a_value_that_is_refused_is_dropped_with_it)
 	say(other, "set a 0 0 5\r\nget a\r\n");
 	expect(other, "SERVER_ERROR slipring: " PAUSE_FULL_TEXT "\r\n");
 	say(other, "get a\r\n");
-	answer(dp.a, "get a\r\n", "END\r\n");
+	answer_to(dp.a, "get a\r\n", "END\r\n");
 	expect(other, "END\r\n");
 	set_pause(PAUSE_NONE);
-	answer(dp.a, "set a 0 0 1\r\nx\r\n", "STORED\r\n");
+	answer_to(dp.a, "set a 0 0 1\r\nx\r\n", "STORED\r\n");
 	expect(dp.client, "STORED\r\n");
 	end();
 }

@@ -293,8 +293,7 @@ START_TEST(errors_that_are_the_replicas_own_are_not_the_clients)
 	bool is_first = request->first.endpoint->address.port == 7100;
 	struct fake_peer *its = is_first ? first : second, *other = is_first ? second : first;
 
-	expect(its, GET);
-	say(its, errors[_i].error);
+	answer_to(its, GET, errors[_i].error);
 	ck_assert_int_eq(ended, errors[_i].moves ? CALL_RESULTS : CALL_REPLY);
 	if (errors[_i].moves) {
 		expect(other, GET);

@@ -25,20 +25,14 @@ static void begin_lasting(enum pool_protocol protocol)
 	fake_advance_ms(dp.loop, 3600000);
 }
 
-static void lose(struct fake_peer *server)
-{
-	fake_end(server, STREAM_EOF);
-	fake_settle(dp.loop);
-}
-
 START_TEST(passes_the_reply_on_as_it_came)
 {
 	begin(PROTOCOL_REDIS);
 	struct request *get = data_path_ask(&dp, "GET b");
 	struct request *set = data_path_ask(&dp, "Set b 1");
 
-	expect(dp.b, "*2\r\n$3\r\nGET\r\n$1\r\nb\r\n*3\r\n$3\r\nSet\r\n$1\r\nb\r\n$1\r\n1\r\n");
-	say(dp.b, "$3\r\nx\ny\r\n");
+	answer_to(dp.b, "*2\r\n$3\r\nGET\r\n$1\r\nb\r\n*3\r\n$3\r\nSet\r\n$1\r\nb\r\n$1\r\n1\r\n",
+		  "$3\r\nx\ny\r\n");
 	expect_waiting(set);
 	say(dp.b, "-WRONGTYPE no\r\n");
 	ck_assert(!get->is_error && set->is_error);
@@ -53,8 +47,7 @@ START_TEST(noreply_is_cut_from_what_is_sent)
 	struct request *set = data_path_ask(&dp, "set a 0 0 3 noreply\r\nx\ry");
 	struct request *touch = data_path_ask(&dp, "touch  a  10  noreply");
 
-	expect(dp.a, "set a 0 0 3\r\nx\ry\r\ntouch  a  10\r\n");
-	say(dp.a, "STORED\r\nTOUCHED\r\n");
+	answer_to(dp.a, "set a 0 0 3\r\nx\ry\r\ntouch  a  10\r\n", "STORED\r\nTOUCHED\r\n");
 	expect_reply(set, "STORED\r\n");
 	expect_reply(touch, "TOUCHED\r\n");
 }
@@ -88,11 +81,10 @@ START_TEST(what_was_not_sent_is_tried_again_on_a_new_connection)
 	dp.a->flush_max = 0;
 	struct request *request = data_path_ask(&dp, commands[_i].words);
 
-	lose(dp.a);
+	hang_up(dp.a, STREAM_EOF);
 	expect_waiting(request);
 	data_path_connect(&dp, 0);
-	expect(data_path_server(&dp, 0), commands[_i].sent);
-	say(data_path_server(&dp, 0), ":1\r\n");
+	answer_to(data_path_server(&dp, 0), commands[_i].sent, ":1\r\n");
 	expect_reply(request, ":1\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_RETRIES), 1);
 }
@@ -103,12 +95,11 @@ START_TEST(a_lost_read_is_tried_once_more_and_then_fails)
 	begin_lasting(PROTOCOL_REDIS);
 	struct request *request = data_path_ask(&dp, "GET a");
 
-	expect(dp.a, commands[0].sent);
-	say(dp.a, "$10\r\nhalf");
-	lose(dp.a);
+	answer_to(dp.a, commands[0].sent, "$10\r\nhalf");
+	hang_up(dp.a, STREAM_EOF);
 	data_path_connect(&dp, 0);
 	expect(data_path_server(&dp, 0), commands[0].sent);
-	lose(data_path_server(&dp, 0));
+	hang_up(data_path_server(&dp, 0), STREAM_EOF);
 	ck_assert(request->is_error);
 	expect_reply(request, "-ERR slipring: shard a: connection to a:7000 lost\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_RETRIES), 1);
@@ -121,7 +112,7 @@ START_TEST(a_lost_write_is_not_sent_twice_and_says_that_it_may_have_run)
 	begin_lasting(PROTOCOL_REDIS);
 	struct request *request = data_path_ask(&dp, "INCR a");
 
-	lose(dp.a);
+	hang_up(dp.a, STREAM_EOF);
 	expect_reply(request, "-ERR slipring: shard a: connection to a:7000 lost; "
 			      "the command may have run\r\n");
 	data_path_connect(&dp, 0);
@@ -138,11 +129,10 @@ START_TEST(a_partly_written_write_is_not_sent_twice)
 
 	dp.a->flush_max = 0;
 	struct request *later = data_path_ask(&dp, "set a 0 0 1\r\ny");
-	lose(dp.a);
+	hang_up(dp.a, STREAM_EOF);
 	expect_waiting(later);
 	data_path_connect(&dp, 0);
-	expect(data_path_server(&dp, 0), "set a 0 0 1\r\ny\r\n");
-	say(data_path_server(&dp, 0), "STORED\r\n");
+	answer_to(data_path_server(&dp, 0), "set a 0 0 1\r\ny\r\n", "STORED\r\n");
 	expect_reply(later, "STORED\r\n");
 	expect_reply(request, "SERVER_ERROR slipring: shard a: connection to a:7000 lost; "
 			      "the command may have run\r\n");
@@ -170,7 +160,7 @@ START_TEST(without_retries_nothing_is_sent_again)
 	fake_advance_ms(dp.loop, 3600000);
 	struct request *request = data_path_ask(&dp, "GET a");
 
-	lose(dp.a);
+	hang_up(dp.a, STREAM_EOF);
 	expect_reply(request, "-ERR slipring: shard a: connection to a:7000 lost\r\n");
 	data_path_fini(&dp);
 }
@@ -179,7 +169,7 @@ END_TEST
 START_TEST(a_dead_endpoint_refuses_at_once_and_others_go_on)
 {
 	begin(PROTOCOL_REDIS);
-	lose(dp.a);
+	hang_up(dp.a, STREAM_EOF);
 	fake_advance_ms(dp.loop, 50);
 	fake_connect(data_path_server(&dp, 0), -ECONNREFUSED);
 	fake_settle(dp.loop);

@@ -39,8 +39,7 @@ static void pass(const char *words, const char *sent, const char *reply)
 	struct request *request = data_path_ask(&dp, words);
 	bool is_quiet = strstr(reply, "\r\nMN\r\n") != NULL;
 
-	expect(dp.a, sent);
-	say(dp.a, reply);
+	answer_to(dp.a, sent, reply);
 	expect_reply(request, is_quiet ? "HD\r\n" : reply);
 }
 
@@ -190,8 +189,7 @@ START_TEST(long_values_pass)
 	struct request *request = data_path_ask(&dp, words.p);
 	if (!redis)
 		text_puts(&sent, "\r\n");
-	expect(dp.a, redis ? array_of(sent.p) : sent.p);
-	say(dp.a, redis ? "+OK\r\n" : "STORED\r\n");
+	answer_to(dp.a, redis ? array_of(sent.p) : sent.p, redis ? "+OK\r\n" : "STORED\r\n");
 	expect_reply(request, redis ? "+OK\r\n" : "STORED\r\n");
 	text_free(&words);
 	text_free(&sent);
@@ -217,8 +215,7 @@ START_TEST(a_line_does_not_outgrow_a_node)
 		text_puts(&sent, "\r\n");
 		ck_assert_uint_eq(words.len + 2, len);
 		struct request *request = data_path_ask(&dp, words.p);
-		expect(dp.a, sent.p);
-		say(dp.a, "END\r\n");
+		answer_to(dp.a, sent.p, "END\r\n");
 		expect_reply(request, "END\r\n");
 		text_free(&words);
 		text_free(&sent);

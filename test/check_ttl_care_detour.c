@@ -46,8 +46,7 @@ static void pass(const char *key, const char *words, const char *sent, const cha
 {
 	struct request *request = data_path_ask(&dp, words);
 
-	expect(server_of(key), sent);
-	say(server_of(key), reply);
+	answer_to(server_of(key), sent, reply);
 	expect_reply(request, reply);
 }
 
@@ -146,19 +145,16 @@ START_TEST(a_flush_goes_to_gutter_nodes_too_but_statistics_do_not)
 	struct request *request = data_path_ask(&dp, "flush_all");
 
 	for (uint16_t port = DATA_PATH_PORT; port < DATA_PATH_PORT + 3; port++) {
-		expect(fake_server(dp.loop, port), "flush_all\r\n");
-		say(fake_server(dp.loop, port), "OK\r\n");
+		answer_to(fake_server(dp.loop, port), "flush_all\r\n", "OK\r\n");
 	}
 	for (uint16_t port = GUTTER_PORT; port < GUTTER_PORT + 2; port++) {
 		expect_waiting(request);
-		expect(fake_server(dp.loop, port), "flush_all\r\n");
-		say(fake_server(dp.loop, port), "OK\r\n");
+		answer_to(fake_server(dp.loop, port), "flush_all\r\n", "OK\r\n");
 	}
 	expect_reply(request, "OK\r\n");
 	request = data_path_ask(&dp, "stats");
 	for (uint16_t port = DATA_PATH_PORT; port < DATA_PATH_PORT + 3; port++) {
-		expect(fake_server(dp.loop, port), "stats\r\n");
-		say(fake_server(dp.loop, port), "END\r\n");
+		answer_to(fake_server(dp.loop, port), "stats\r\n", "END\r\n");
 	}
 	expect_reply(request, "END\r\n");
 	expect(fake_server(dp.loop, GUTTER_PORT), "");

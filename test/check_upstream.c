@@ -58,8 +58,8 @@ START_TEST(replies_go_to_the_calls_in_their_order)
 	ask(&probes[2], "get h\r\n", true);
 	expect(server, "");
 	fake_settle(dp.loop);
-	expect(server, "get a\r\nincr d 1\r\nget h\r\n");
-	say(server, "END\r\n17\r\nVALUE h 0 1\r\nx\r\nEND\r\n");
+	answer_to(server, "get a\r\nincr d 1\r\nget h\r\n",
+		  "END\r\n17\r\nVALUE h 0 1\r\nx\r\nEND\r\n");
 	for (size_t i = 0; i < 3; i++)
 		ck_assert_int_eq(probes[i].result, CALL_REPLY);
 	ck_assert_str_eq(probes[0].reply, "END\r\n");
@@ -170,8 +170,7 @@ START_TEST(what_was_not_begun_to_be_written_is_told_apart)
 		server->flush_max = cases[i].taken;
 		fake_turn(dp.loop);
 		server->flush_max = 0;
-		fake_end(server, breaks[_i]);
-		fake_settle(dp.loop);
+		hang_up(server, breaks[_i]);
 		for (size_t j = 0; j < 3; j++)
 			ck_assert_int_eq(probes[j].result, cases[i].results[j]);
 		data_path_fini(&dp);

@@ -130,6 +130,24 @@ struct topology *data_path_build(struct data_path *dp, const struct shard_spec *
 	return dp->later[dp->n_later++] = topology;
 }
 
+struct topology *data_path_build_moved(struct data_path *dp, char shard, const char *address)
+{
+	struct shard_spec moved[DATA_PATH_SHARDS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < DATA_PATH_SHARDS; i++) {
+		bool is_it = shards[i].name[0] == shard;
+
+		if (is_it && address == NULL)
+			continue;
+		moved[n] = shards[i];
+		if (is_it)
+			moved[n].primary = (char *)(uintptr_t)address;
+		n++;
+	}
+	return data_path_build(dp, moved, n);
+}
+
 /* No era has a node of that id. */
 static bool is_new(void *arg, uint16_t id)
 {
@@ -370,4 +388,16 @@ void expect_first(struct fake_peer *peer, const char *text)
 	if (got.len < first.len || memcmp(got.p, first.p, first.len) != 0)
 		expect(peer, text); /* says what is there instead */
 	fake_take(peer, first.len);
+}
+
+void answer_to(struct fake_peer *node, const char *asked, const char *reply)
+{
+	expect(node, asked);
+	say(node, reply);
+}
+
+void hang_up(struct fake_peer *peer, int why)
+{
+	fake_end(peer, why);
+	fake_settle(peer->loop);
 }

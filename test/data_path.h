@@ -128,11 +128,20 @@ void expect_bytes(struct fake_peer *peer, struct span bytes);
 /* What it got begins with this, which is taken; the rest stays. */
 void expect_first(struct fake_peer *peer, const char *text);
 
+/* A node got exactly this, and says something to it. */
+void answer_to(struct fake_peer *node, const char *asked, const char *reply);
+
+/* Have a peer end its connection, with STREAM_EOF or a negative errno, and let all come to rest. */
+void hang_up(struct fake_peer *peer, int why);
+
 /*
  * Another topology of the same pool, with these shards; NULL: with those of the first, of which there are
  * n. A node has the same id in all of them. It is dp's, and may be changed until it is adopted.
  */
 struct topology *data_path_build(struct data_path *dp, const struct shard_spec *shards, size_t n);
+
+/* The same with the first's shards, of which this one is elsewhere, or with NULL is not there. */
+struct topology *data_path_build_moved(struct data_path *dp, char shard, const char *address);
 
 /* Have the engine go over to it; dp->topology stays the first, dp->pool becomes its pool. */
 void data_path_adopt(struct data_path *dp, struct topology *topology);
@@ -158,6 +167,11 @@ void expect_waiting(const struct request *request);
 /* The words of a RESP command as an array, in a buffer that the next call overwrites. */
 const char *array_of(const char *words);
 
+/* say(), expect() and answer_to() of such an array. */
+void say_words(struct fake_peer *peer, const char *words);
+void expect_words(struct fake_peer *peer, const char *words);
+void answer_words(struct fake_peer *node, const char *words, const char *reply);
+
 /* ---- data_path_client.c: clients */
 
 /* data_path_init(), and a first client. */
@@ -167,6 +181,9 @@ void data_path_serve_redis(struct data_path *dp);
 
 /* data_path_adopt(), and all clients and subscriptions go over to it too, as in a worker. */
 void data_path_move(struct data_path *dp, struct topology *topology);
+
+/* The same to a topology that has another pool in place of this one. */
+void data_path_lose_pool(struct data_path *dp);
 
 /* A new client of the pool. */
 struct fake_peer *data_path_client(struct data_path *dp);

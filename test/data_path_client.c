@@ -56,6 +56,16 @@ void data_path_move(struct data_path *dp, struct topology *topology)
 	fake_settle(dp->loop);
 }
 
+void data_path_lose_pool(struct data_path *dp)
+{
+	static const struct shard_spec another[] = {
+		{.name = "x", .primary = "x:7004", .weight = 1}};
+	struct topology *topology = data_path_build(dp, another, ARRAY_LEN(another));
+
+	topology->pools[0].index = 1;
+	data_path_move(dp, topology);
+}
+
 void data_path_serve(struct data_path *dp, struct data_path_setup setup)
 {
 	data_path_init(dp, setup);

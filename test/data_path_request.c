@@ -42,6 +42,21 @@ const char *array_of(const char *words)
 	return array.p;
 }
 
+void say_words(struct fake_peer *peer, const char *words)
+{
+	say(peer, array_of(words));
+}
+
+void expect_words(struct fake_peer *peer, const char *words)
+{
+	expect(peer, array_of(words));
+}
+
+void answer_words(struct fake_peer *node, const char *words, const char *reply)
+{
+	answer_to(node, array_of(words), reply);
+}
+
 /* Where the keys of a command that is split are. */
 static struct key_range keys_of(const struct data_path *dp, const struct parsed *p)
 {

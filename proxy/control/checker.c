@@ -1,7 +1,6 @@
 #include "control/checker.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -18,30 +17,32 @@ static struct place place_of(const struct checker *checker, const void *field, c
 	return node != NULL ? node->place : (struct place){0, 0};
 }
 
-void checker_error(const struct checker *checker, const void *field, const char *fmt, ...)
+static void add(const struct checker *checker, bool is_warning, const void *field, const char *fmt,
+		va_list args)
 {
-	char buf[TREE_PATH_MAX], text[ERROR_TEXT_MAX];
+	char buf[TREE_PATH_MAX];
 	const char *path;
 	struct place place = place_of(checker, field, buf, &path);
+
+	findings_add(checker->findings, is_warning, place, path, fmt, args);
+}
+
+void checker_error(const struct checker *checker, const void *field, const char *fmt, ...)
+{
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	add(checker, false, field, fmt, args);
 	va_end(args);
-	findings_error(checker->findings, place, path, "%s", text);
 }
 
 void checker_warning(const struct checker *checker, const void *field, const char *fmt, ...)
 {
-	char buf[TREE_PATH_MAX], text[ERROR_TEXT_MAX];
-	const char *path;
-	struct place place = place_of(checker, field, buf, &path);
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	add(checker, true, field, fmt, args);
 	va_end(args);
-	findings_warning(checker->findings, place, path, "%s", text);
 }
 
 char *checker_address(const char *text)

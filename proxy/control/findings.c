@@ -1,6 +1,5 @@
 #include "control/findings.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,11 +30,11 @@ static char *escaped(const char *s)
 	return copy;
 }
 
-static void add(struct findings *findings, struct finding finding, const char *path,
-		const char *fmt, va_list args)
+void findings_add(struct findings *findings, bool is_warning, struct place place, const char *path,
+		  const char *fmt, va_list args)
 {
 	char line[FINDING_TEXT_MAX];
-	size_t *count = finding.is_warning ? &findings->n_warnings : &findings->n_errors;
+	size_t *count = is_warning ? &findings->n_warnings : &findings->n_errors;
 
 	if ((*count)++ >= FINDINGS_MAX)
 		return;
@@ -43,9 +42,8 @@ static void add(struct findings *findings, struct finding finding, const char *p
 	if (head >= 0 && (size_t)head < sizeof(line))
 		vsnprintf(line + head, sizeof(line) - (size_t)head, fmt, args);
 	findings->v = alloc_resize(findings->v, (findings->n + 1) * sizeof(findings->v[0]));
-	finding.order = findings->n;
-	finding.text = escaped(line);
-	findings->v[findings->n++] = finding;
+	findings->v[findings->n] = (struct finding){place, is_warning, findings->n, escaped(line)};
+	findings->n++;
 }
 
 void findings_error(struct findings *findings, struct place place, const char *path,
@@ -54,7 +52,7 @@ void findings_error(struct findings *findings, struct place place, const char *p
 	va_list args;
 
 	va_start(args, fmt);
-	add(findings, (struct finding){.place = place}, path, fmt, args);
+	findings_add(findings, false, place, path, fmt, args);
 	va_end(args);
 }
 
@@ -64,7 +62,7 @@ void findings_warning(struct findings *findings, struct place place, const char 
 	va_list args;
 
 	va_start(args, fmt);
-	add(findings, (struct finding){.place = place, .is_warning = true}, path, fmt, args);
+	findings_add(findings, true, place, path, fmt, args);
 	va_end(args);
 }
 

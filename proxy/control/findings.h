@@ -5,6 +5,7 @@
 #ifndef CONTROL_FINDINGS_H
 #define CONTROL_FINDINGS_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,10 @@ void findings_error(struct findings *findings, struct place place, const char *p
 		    const char *fmt, ...) PRINTF_LIKE(4, 5);
 void findings_warning(struct findings *findings, struct place place, const char *path,
 		      const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* Either, for those who have its arguments as a list. */
+void findings_add(struct findings *findings, bool is_warning, struct place place, const char *path,
+		  const char *fmt, va_list args);
 
 /* Append a line for each, by place: "FILE:LINE:COL: path: text", warnings with "warning: " before
  * the path. `warnings` may be NULL. */

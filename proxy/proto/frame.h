@@ -23,4 +23,13 @@ struct frame {
 	const char *why; /* FRAME_BAD: what was wrong */
 };
 
+/* Note the first byte of a reply, if it is that. */
+static inline void frame_begin(struct frame *frame, char byte)
+{
+	if (frame->started)
+		return;
+	frame->started = 1;
+	frame->first = byte;
+}
+
 #endif

@@ -224,10 +224,7 @@ enum frame_result mcb_reply_scan(struct frame *frame, struct span in, size_t *to
 	*took = 0;
 	if (in.len == 0)
 		return FRAME_MORE;
-	if (!frame->started) {
-		frame->started = 1;
-		frame->first = in.p[0];
-	}
+	frame_begin(frame, in.p[0]);
 	for (;;) {
 		struct span rest = span_skip(in, *took);
 		size_t body = rest.len < frame->skip ? rest.len : (size_t)frame->skip;

@@ -213,10 +213,7 @@ enum frame_result mc_reply_scan(struct frame *frame, struct span in, size_t *too
 	*took = 0;
 	if (in.len == 0)
 		return FRAME_MORE;
-	if (!frame->started) {
-		frame->started = 1;
-		frame->first = in.p[0];
-	}
+	frame_begin(frame, in.p[0]);
 	for (;;) {
 		if (frame->skip > 0 && !take_payload(frame, in, took))
 			return garbage(frame, "a value that does not end where it says");

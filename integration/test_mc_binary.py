@@ -12,35 +12,30 @@ import time
 
 import pytest
 
+import mc_compare
 import mc_wire
 import servers
 import slipring
 import wire
+from mc_compare import PLACES, no_direct, place, proxied
 from mc_wire import (
     EXISTS, INVALID, NEVER, NOT_FOUND, NOT_NUMERIC, NOT_STORED, OK, OPCODES, TEMPORARY,
     TEXTS, TOO_LARGE, UNKNOWN_COMMAND, BinConnection, Reply, count, flush, normal, packet, show,
     store, touch,
 )
 
-PLACES = ["direct", "one_node", "three_nodes"]
 MIB = 1 << 20
 PAST = 2592001  # a time in January 1970: more than 30 days is counted from there
 BATCHES = 60
 CONFIG_GET = 0x60  # not memcached's: some clouds', which the proxy may answer
 
 
-class Pair:
-    """Memcached and a proxy."""
-
-    def __init__(self, direct, proxied):
-        self.direct, self.proxied = direct, proxied
+class Pair(mc_compare.Pair):
+    connection = BinConnection
 
     def differs(self, *pieces):
         """What each says to these bytes until it closes, if that differs."""
-        both = []
-        for place in (self.direct, self.proxied):
-            with BinConnection(place.address) as conn:
-                both.append([normal(reply) for reply in conn.drain(*pieces)])
+        both = [[normal(reply) for reply in replies] for replies in self.ask(*pieces)]
         if both[0] == both[1]:
             return None
         at = next((i for i, two in enumerate(zip(*both)) if two[0] != two[1]), min(map(len, both)))
@@ -53,14 +48,9 @@ class Pair:
         assert not wrong, "\n".join(wrong)
 
 
-@pytest.fixture(params=PLACES)
-def place(request, mc_places):
-    return mc_places[request.param]
-
-
 @pytest.fixture(params=PLACES[1:])
 def pair(request, mc_places):
-    return Pair(mc_places["direct"], mc_places[request.param])
+    return Pair(mc_places, request.param)
 
 
 @pytest.fixture
@@ -68,18 +58,6 @@ def conn(place):
     with BinConnection(place.address) as one:
         yield one
         one.assert_empty()
-
-
-@pytest.fixture
-def no_direct(mc_places):
-    if not mc_places["three_nodes"].proxy:
-        pytest.skip("this is about the proxy")
-
-
-@pytest.fixture
-def proxied(no_direct, mc_places):
-    """A proxy over three nodes, for what is not as with memcached."""
-    return mc_places["three_nodes"]
 
 
 # -- one command after the other ------------------------------------------------------------------

@@ -12,13 +12,14 @@ import time
 
 import pytest
 
+import mc_compare
 import mc_wire
 import servers
 import slipring
 import wire
+from mc_compare import PLACES, no_direct, place, proxied
 from mc_wire import BinConnection, MetaConnection, packet
 
-PLACES = ["direct", "one_node", "three_nodes"]
 MIB = 1 << 20
 BATCHES = 80
 
@@ -41,19 +42,11 @@ def normal(data):
     return b"".join(map(normal_line, data.splitlines(keepends=True)))
 
 
-class Pair:
-    """Memcached and a proxy."""
-
-    def __init__(self, direct, proxied):
-        self.direct, self.proxied = direct, proxied
+class Pair(mc_compare.Pair):
+    connection = MetaConnection
 
     def ask(self, *pieces):
-        """What each says to these bytes until it closes."""
-        both = []
-        for place in (self.direct, self.proxied):
-            with MetaConnection(place.address) as conn:
-                both.append(normal(conn.drain(*pieces)))
-        return both
+        return [normal(told) for told in super().ask(*pieces)]
 
     def compare(self, cases):
         """Each case by itself."""
@@ -65,14 +58,9 @@ class Pair:
         assert not wrong, "\n".join(wrong)
 
 
-@pytest.fixture(params=PLACES)
-def place(request, mc_places):
-    return mc_places[request.param]
-
-
 @pytest.fixture(params=PLACES[1:])
 def pair(request, mc_places):
-    return Pair(mc_places["direct"], mc_places[request.param])
+    return Pair(mc_places, request.param)
 
 
 @pytest.fixture
@@ -80,18 +68,6 @@ def conn(place):
     with MetaConnection(place.address) as one:
         yield one
         one.assert_empty()
-
-
-@pytest.fixture
-def no_direct(mc_places):
-    if not mc_places["three_nodes"].proxy:
-        pytest.skip("this is about the proxy")
-
-
-@pytest.fixture
-def proxied(no_direct, mc_places):
-    """A proxy over three nodes, for what is not as with memcached."""
-    return mc_places["three_nodes"]
 
 
 # -- one command after the other ------------------------------------------------------------------

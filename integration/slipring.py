@@ -1,5 +1,6 @@
 """The program under test as a process: its configuration, its ports, its end."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -7,6 +8,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import servers
@@ -258,3 +260,28 @@ def settle(proxy, limit, seconds=20):
     while proxy.memory() > limit and time.monotonic() < deadline:
         time.sleep(0.1)
     return proxy.memory()
+
+
+@contextlib.contextmanager
+def bystander(proxy, step):
+    """Another client meanwhile, which does step(conn, number) over and over: it asserts what it gets.
+    At the end it has found nothing wrong, and the proxy is alive."""
+    stop, wrong = threading.Event(), []
+
+    def run():
+        number = 0
+        try:
+            with proxy.connect() as conn:
+                while not stop.wait(0.001):
+                    step(conn, number)
+                    number += 1
+        except Exception as err:  # pylint: disable=broad-except
+            wrong.append(repr(err))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+    assert not wrong, wrong
+    proxy.alive()

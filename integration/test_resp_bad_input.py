@@ -50,29 +50,14 @@ def place(request, redises):
 @pytest.fixture(autouse=True)
 def bystander(redis_proxy):
     """Another client, which asks for what only it has set."""
-    stop, wrong = threading.Event(), []
+    def step(conn, number):
+        key, value = b"bystander-%d" % (number % 7), b"%d" % number
+        got = conn.pipeline([command("SET", key, value), command("GET", key), command("MULTI"),
+                             command("DEL", key), command("EXEC")])
+        assert got == [OK, bulk(value), OK, b"+QUEUED\r\n", b"*1\r\n:1\r\n"], got
 
-    def run():
-        number = 0
-        try:
-            with redis_proxy.connect() as conn:
-                while not stop.wait(0.001):
-                    number += 1
-                    key, value = b"bystander-%d" % (number % 7), b"%d" % number
-                    got = conn.pipeline([command("SET", key, value), command("GET", key),
-                                         command("MULTI"), command("DEL", key), command("EXEC")])
-                    if got != [OK, bulk(value), OK, b"+QUEUED\r\n", b"*1\r\n:1\r\n"]:
-                        wrong.append(got)
-        except Exception as err:  # pylint: disable=broad-except
-            wrong.append(repr(err))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-    assert not wrong, wrong[:3]
-    redis_proxy.alive()
+    with slipring.bystander(redis_proxy, step):
+        yield
 
 
 # -- commands that are whole and wrong ------------------------------------------------------------

@@ -592,3 +592,15 @@ def read_from_cluster(cluster):
         return [] if value is None else [value]
 
     return read
+
+
+def hold_back(conns, limit, told=b"-ERR slipring: "):
+    """All of them increment `n` while nobody can. Those that wait, as many as may: the others are told."""
+    for conn in conns:
+        conn.send(wire.command("INCR", "n"))
+    time.sleep(0.5)
+    refused = [conn for conn in conns if not conn.is_silent(0.01)]
+    assert len(refused) == len(conns) - limit
+    for conn in refused:
+        assert conn.read_reply().startswith(told)
+    return [conn for conn in conns if conn not in refused]

@@ -210,6 +210,15 @@ def stage(make_proxy, scripted):
     node.assert_empty()
 
 
+def ask_both(proxy, node, one, two):
+    """One asks, and two waits for the same reply: the request that the node got of it."""
+    one.send(wire.command("GET", "k"))
+    peer = node.expect("GET", "k")
+    two.send(wire.command("GET", "k"))
+    wait_until(lambda: shared(proxy) == 1, "the other to wait")
+    return peer
+
+
 def test_a_write_between_parts_them(stage):
     proxy, node = stage
     with proxy.connect() as one, proxy.connect() as two:
@@ -230,10 +239,7 @@ def test_a_write_between_parts_them(stage):
 def test_the_first_may_leave(stage):
     proxy, node = stage
     one, two = proxy.connect(), proxy.connect()
-    one.send(wire.command("GET", "k"))
-    peer = node.expect("GET", "k")
-    two.send(wire.command("GET", "k"))
-    wait_until(lambda: shared(proxy) == 1, "the other to wait")
+    peer = ask_both(proxy, node, one, two)
     one.reset()
     wait_until(lambda: proxy.metric_sum(r"slipring_clients_closed_total") >= 1, "the first to be gone")
     peer.reply(b"v")
@@ -244,10 +250,7 @@ def test_the_first_may_leave(stage):
 def test_a_node_that_is_lost_is_told_to_all(stage):
     proxy, node = stage
     with proxy.connect() as one, proxy.connect() as two:
-        one.send(wire.command("GET", "k"))
-        peer = node.expect("GET", "k")
-        two.send(wire.command("GET", "k"))
-        wait_until(lambda: shared(proxy) == 1, "the other to wait")
+        peer = ask_both(proxy, node, one, two)
         peer.send(b"$10\r\nhalf")
         peer.reset()
         told = one.read_reply()

@@ -95,12 +95,26 @@ def ttl_of(node, key):
         return int(found[1]) if found else None
 
 
+def store(conn, keys, value):
+    for key in keys:
+        assert conn.set(key, value) == b"STORED\r\n"
+
+
+def expect_values(conn, keys, value):
+    for key in keys:
+        assert conn.get(key)[0][key][1] == value
+
+
+def expect_misses(conn, keys):
+    for key in keys:
+        assert conn.call(b"get " + key) == b"END\r\n"
+
+
 def fill(conn, count=20):
     """Keys of each shard, stored: {name: [key]}."""
     keys = {name: RING.keys(name, count, b"down") for name in "abc"}
     for some in keys.values():
-        for key in some:
-            assert conn.set(key, b"old") == b"STORED\r\n"
+        store(conn, some, b"old")
     return keys
 
 
@@ -126,8 +140,7 @@ def test_keep(make, mode, how):
             assert is_error(reply)
             if b"may have run" in reply:  # in the stopped node's socket, before it is known
                 unknown.add(key)
-        for key in keys["a"] + keys["c"]:
-            assert conn.get(key)[0][key][1] == b"old"
+        expect_values(conn, keys["a"] + keys["c"], b"old")
         for node in (some.nodes[0], some.nodes[2]):
             assert all(direct(node, key) is None for key in keys["b"])
         some.come_back(how)
@@ -235,8 +248,7 @@ def test_a_gutter_that_is_dead_too(make):
         for key in keys["b"]:
             reply = conn.set(key, b"x")
             assert reply.startswith(b"SERVER_ERROR slipring: "), reply
-        for key in keys["a"]:
-            assert conn.get(key)[0][key][1] == b"old"
+        expect_values(conn, keys["a"], b"old")
         conn.assert_empty()
 
 
@@ -252,8 +264,7 @@ def test_eject(make, how):
     with some.proxy.connect() as conn:
         keys = fill(conn, 40)
         some.fail(how)
-        for key in keys["a"] + keys["c"]:
-            assert conn.get(key)[0][key][1] == b"old"
+        expect_values(conn, keys["a"] + keys["c"], b"old")
         for key in keys["b"]:
             assert conn.set(key, b"new") == b"STORED\r\n"
             assert conn.get(key)[0][key][1] == b"new"
@@ -292,8 +303,7 @@ def test_flush_on_return(make, mode, node_protocol):
     with some.proxy.connect() as conn:
         keys = fill(conn)
         some.fail("pause")
-        for key in keys["b"]:
-            assert conn.set(key, b"new") == b"STORED\r\n"
+        store(conn, keys["b"], b"new")
         some.victim.resume()
         while some.shard()["state"] != "used":
             for key in keys["b"]:
@@ -306,8 +316,7 @@ def test_flush_on_return(make, mode, node_protocol):
             assert conn.set(key, b"last") == b"STORED\r\n"
             assert direct(some.victim, key) == b"last"
         assert re.search(r"shard b: \S+ returns after \d+\.\d s down: flushed", some.proxy.log())
-        for key in keys["a"] + keys["c"]:
-            assert conn.get(key)[0][key][1] == b"old"
+        expect_values(conn, keys["a"] + keys["c"], b"old")
         conn.assert_empty()
 
 
@@ -318,8 +327,7 @@ def test_keep_on_return(make, mode):
     with some.proxy.connect() as conn:
         keys = fill(conn)
         some.fail("pause")
-        for key in keys["b"]:
-            assert conn.set(key, b"new") == b"STORED\r\n"
+        store(conn, keys["b"], b"new")
         some.come_back("pause")
         for key in keys["b"]:
             wait_until(lambda k=key: conn.get(k)[0].get(k, (0, b""))[1] == b"old", "the old value")
@@ -338,8 +346,7 @@ def test_a_short_hiccup_flushes_nothing(make):
         time.sleep(0.05)
         some.victim.resume()
         time.sleep(0.5)
-        for key in keys["b"]:
-            assert conn.get(key)[0][key][1] == b"old"
+        expect_values(conn, keys["b"], b"old")
 
 
 def test_down_again_too_soon(make):
@@ -349,11 +356,9 @@ def test_down_again_too_soon(make):
     with some.proxy.connect() as conn:
         keys = fill(conn)
         some.fail("pause")
-        for key in keys["b"]:
-            assert conn.set(key, b"new") == b"STORED\r\n"
+        store(conn, keys["b"], b"new")
         some.come_back("pause")
-        for key in keys["b"]:
-            assert conn.set(key, b"newer") == b"STORED\r\n"
+        store(conn, keys["b"], b"newer")
         some.fail("pause", "distrusted")
         while some.shard()["state"] == "distrusted":
             for key in keys["b"]:
@@ -361,11 +366,9 @@ def test_down_again_too_soon(make):
                 assert is_error(reply) or reply == b"END\r\n", reply
         assert some.shard()["state"] == "gutter"
         time.sleep(0.1)
-        for key in keys["b"]:
-            assert conn.call(b"get " + key) == b"END\r\n"
+        expect_misses(conn, keys["b"])
         some.come_back("pause")
-        for key in keys["b"]:
-            assert conn.call(b"get " + key) == b"END\r\n"
+        expect_misses(conn, keys["b"])
         conn.assert_empty()
 
 
@@ -386,8 +389,7 @@ def test_keep_and_flush(make):
         for key in keys["b"]:
             assert conn.call(b"get " + key) == b"END\r\n"
             assert conn.set(key, b"last") == b"STORED\r\n"
-        for key in keys["a"] + keys["c"]:
-            assert conn.get(key)[0][key][1] == b"old"
+        expect_values(conn, keys["a"] + keys["c"], b"old")
         conn.assert_empty()
 
 
@@ -396,8 +398,7 @@ def test_what_operators_see(make):
     with some.proxy.connect() as conn:
         keys = fill(conn, 5)
         some.fail()
-        for key in keys["b"]:
-            assert conn.set(key, b"new") == b"STORED\r\n"
+        store(conn, keys["b"], b"new")
         table = some.proxy.run("status", "--admin", some.proxy.admin).stdout
         assert all(len(line) <= 80 for line in table.splitlines()), table
         assert re.search(r"^  b +\S+ +primary +gutter ", table, re.M), table

@@ -22,6 +22,7 @@ from mc_wire import (
     AUTH_CONTINUE, AUTH_ERROR, INVALID, NOT_FOUND, OK, OPCODES, TEMPORARY, TEXTS, BinConnection,
     MetaConnection, count, flush, packet, store, touch,
 )
+from test_mc_clients import nodes  # which ask nobody for anything
 
 FRONT, OTHER, BACK = "front-of:the-house", "others-word", "back:of-the-house"
 SECRETS = (FRONT, OTHER, BACK)
@@ -94,15 +95,6 @@ def users_of(path):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return users_of(tmp_path_factory.mktemp("users"))
-
-
-@pytest.fixture(scope="module")
-def nodes():
-    """Of which nobody asks for anything: three."""
-    started = start_all(servers.Memcached, 3)
-    yield started
-    for server in started:
-        server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -376,6 +376,13 @@ class Reading:
         assert not self.wrong, self.wrong[:3]
 
 
+def reading_of(some):
+    """Clients that read what was set by way of the proxy."""
+    with some.proxy.connect() as conn:
+        some.set(conn, "k", "v")
+    return Reading(some.proxy, "k", ["v"])
+
+
 def grows(node):
     """It answers reads, a few within a second."""
     before = calls(node)
@@ -392,9 +399,7 @@ def assert_left_alone(node, reading):
 
 def test_a_stalled_replica(group):
     some = group()
-    with some.proxy.connect() as conn:
-        some.set(conn, "k", "v")
-    with Reading(some.proxy, "k", ["v"]) as reading:
+    with reading_of(some) as reading:
         grows(some.replicas[0])
         some.replicas[0].pause()
         time.sleep(SECOND)
@@ -409,9 +414,7 @@ def test_a_stalled_replica(group):
 
 def test_all_replicas_stalled(group):
     some = group()
-    with some.proxy.connect() as conn:
-        some.set(conn, "k", "v")
-    with Reading(some.proxy, "k", ["v"]) as reading:
+    with reading_of(some) as reading:
         reading.until(50)
         for node in some.replicas:
             node.pause()
@@ -429,9 +432,7 @@ def test_all_replicas_stalled(group):
 
 def test_a_dead_replica(group):
     some = group()
-    with some.proxy.connect() as conn:
-        some.set(conn, "k", "v")
-    with Reading(some.proxy, "k", ["v"]) as reading:
+    with reading_of(some) as reading:
         for _ in range(2):
             reading.until(30)
             some.replicas[0].kill()
@@ -443,9 +444,7 @@ def test_a_dead_replica(group):
 
 def test_all_replicas_dead(group):
     some = group()
-    with some.proxy.connect() as conn:
-        some.set(conn, "k", "v")
-    with Reading(some.proxy, "k", ["v"]) as reading:
+    with reading_of(some) as reading:
         reading.until(30)
         for node in some.replicas:
             node.kill()
@@ -467,9 +466,7 @@ def fall_behind(primary):
 
 def test_a_replica_that_lags(group):
     some = group(far=(0,), max_lag_bytes="64k")
-    with some.proxy.connect() as conn:
-        some.set(conn, "k", "v")
-    with Reading(some.proxy, "k", ["v"]) as reading:
+    with reading_of(some) as reading:
         grows(some.replicas[0])
         some.links[0].hold()
         grows(some.replicas[0])  # not behind yet
@@ -494,9 +491,7 @@ def test_any_lag_will_do_without_a_limit(group):
 def test_a_replica_that_lost_its_primary(group):
     """What it says of its own offset no longer counts."""
     some = group(far=(0,), max_lag_bytes="64k")
-    with some.proxy.connect() as conn:
-        some.set(conn, "k", "v")
-    with Reading(some.proxy, "k", ["v"]) as reading:
+    with reading_of(some) as reading:
         grows(some.replicas[0])
         some.links[0].cut()
         fall_behind(some.primary)
@@ -509,9 +504,7 @@ def test_a_replica_that_lost_its_primary(group):
 def test_a_replica_that_follows_nobody(group):
     """Without a limit of the lag, the link must be up."""
     some = group()
-    with some.proxy.connect() as conn:
-        some.set(conn, "k", "v")
-    with Reading(some.proxy, "k", ["v"]) as reading:
+    with reading_of(some) as reading:
         with some.replicas[0].connect() as node:
             assert node.call("REPLICAOF", servers.LOOPBACK, servers.free_port()) == OK
         assert_left_alone(some.replicas[0], reading)

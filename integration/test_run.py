@@ -1,5 +1,6 @@
 """`slipring run` as a process: signals, ports, sockets, workers, no file at all."""
 
+import contextlib
 import os
 import re
 import signal
@@ -65,26 +66,26 @@ def can_connect(proxy):
         return False
 
 
-def test_term_leaves_after_the_grace(make_proxy, scripted):
-    server = scripted("redis")[0]
+@contextlib.contextmanager
+def terminated(make_proxy, server, grace):
+    """A proxy that was told to go while a client waits for its reply, and that client."""
     proxy = make_proxy(slipring.pool("redis", [server], timeouts={"request": "60s"}),
-                       wait="healthz", shutdown_grace="300ms")
+                       wait="healthz", shutdown_grace=grace)
     with proxy.connect() as conn:
         conn.send(command("GET", "a"))
         server.expect("GET", "a")
         proxy.signal(signal.SIGTERM)
+        yield proxy, conn
+
+
+def test_term_leaves_after_the_grace(make_proxy, scripted):
+    with terminated(make_proxy, scripted("redis")[0], "300ms") as (proxy, conn):
         proxy.wait()
         conn.read_to_end()
 
 
 def test_second_term_leaves_at_once(make_proxy, scripted):
-    server = scripted("redis")[0]
-    proxy = make_proxy(slipring.pool("redis", [server], timeouts={"request": "60s"}),
-                       wait="healthz", shutdown_grace="50s")
-    with proxy.connect() as conn:
-        conn.send(command("GET", "a"))
-        server.expect("GET", "a")
-        proxy.signal(signal.SIGTERM)
+    with terminated(make_proxy, scripted("redis")[0], "50s") as (proxy, conn):
         wait_until(lambda: not can_connect(proxy), "the listener to close")
         assert proxy.process.poll() is None
         proxy.signal(signal.SIGTERM)

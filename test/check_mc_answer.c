@@ -3,6 +3,7 @@
 #include <check.h>
 
 #include "mc_transcript.h"
+#include "own_chain.h"
 #include "suites.h"
 
 /* One byte each: opcode, status, bytes of key and extras, and of all three. The CAS is 258. */
@@ -26,35 +27,16 @@
 		s, sizeof(s) - 1                                                                   \
 	}
 
-static struct chunk_pool pool;
-static struct chain chain;
+static struct own_chain own;
 
 static void begin(void)
 {
-	chunk_pool_init(&pool, 1 << 30);
-	chain = (struct chain){0};
+	own_chain_init(&own);
 }
 
 static void end(void)
 {
-	chain_clear(&pool, &chain);
-	ck_assert_uint_eq(pool.segments.used, 0);
-	chunk_pool_fini(&pool);
-}
-
-/* Append bytes in segments of so many, each of a chunk of its own. */
-static void lay(struct span in, size_t step)
-{
-	while (in.len > 0) {
-		uint32_t len = (uint32_t)smaller(step, in.len);
-		struct chunk *chunk = chunk_new(&pool, len);
-
-		memcpy(chunk->data, in.p, len);
-		chunk->used = len;
-		chain_append(&pool, &chain, chunk, span_make(chunk->data, len));
-		chunk_unref(chunk);
-		in = span_skip(in, len);
-	}
+	own_chain_fini(&own);
 }
 
 static const struct command *row_of(const char *line)
@@ -64,10 +46,10 @@ static const struct command *row_of(const char *line)
 
 static void expect_chain(const char *line, const char *text)
 {
-	size_t len = (size_t)chain.bytes;
+	size_t len = (size_t)own.chain.bytes;
 	char *bytes = malloc(len + 1);
 
-	chain_peek(&chain, bytes, len);
+	chain_peek(&own.chain, bytes, len);
 	bytes[len] = '\0';
 	ck_assert_msg(strcmp(bytes, text) == 0, "%s: \"%s\" instead of \"%s\"", line, bytes, text);
 	free(bytes);
@@ -85,10 +67,10 @@ static void expect_answer(const struct answer *answer, bool barred, bool is_erro
 	static const size_t steps[] = {1, 2, 7, 23, 24, 25, 1000};
 
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		chain_clear(&pool, &chain);
-		lay(answer->in, steps[i]);
-		ck_assert(mc_answer(&pool, &chain, row_of(answer->line), span_of(answer->line),
-				    barred) == is_error);
+		chain_clear(&own.pool, &own.chain);
+		own_chain_lay(&own, answer->in, steps[i]);
+		ck_assert(mc_answer(&own.pool, &own.chain, row_of(answer->line),
+				    span_of(answer->line), barred) == is_error);
 		expect_chain(answer->line, answer->text);
 	}
 }
@@ -274,7 +256,7 @@ static void lay_hit(const char *key, uint32_t len, size_t step)
 	memcpy(bytes + MCB_HEADER, "\0\0\0\7", 4);
 	bytes[MCB_HEADER + 4] = key[0];
 	memset(bytes + MCB_HEADER + 5, key[0], len);
-	lay(span_make(bytes, MCB_HEADER + 5 + len), step);
+	own_chain_lay(&own, span_make(bytes, MCB_HEADER + 5 + len), step);
 	free(bytes);
 }
 
@@ -284,14 +266,14 @@ static void expect_head(const char *text, char byte, uint32_t len)
 	size_t n = strlen(text) + len;
 	char *bytes = malloc(n);
 
-	ck_assert_uint_eq(chain_peek(&chain, bytes, n), n);
+	ck_assert_uint_eq(chain_peek(&own.chain, bytes, n), n);
 	ck_assert_mem_eq(bytes, text, strlen(text));
 	/* Of one byte: each is the next one. */
 	const char *value = bytes + strlen(text);
 	ck_assert_int_eq(value[0], byte);
 	ck_assert_mem_eq(value, value + 1, len - 1);
 	free(bytes);
-	chain_consume(&pool, &chain, n);
+	chain_consume(&own.pool, &own.chain, n);
 }
 
 START_TEST(long_values_over_segments_are_whole)
@@ -300,8 +282,8 @@ START_TEST(long_values_over_segments_are_whole)
 
 	lay_hit("a", 300000, steps[_i]);
 	lay_hit("b", 70000, steps[_i]);
-	lay(span_make(NOOP, sizeof(NOOP) - 1), 5);
-	ck_assert(!mc_answer(&pool, &chain, row_of("get"), span_of(""), true));
+	own_chain_lay(&own, span_make(NOOP, sizeof(NOOP) - 1), 5);
+	ck_assert(!mc_answer(&own.pool, &own.chain, row_of("get"), span_of(""), true));
 	expect_head("VALUE a 7 300000\r\n", 'a', 300000);
 	expect_head("\r\nVALUE b 7 70000\r\n", 'b', 70000);
 	expect_chain("get", "\r\nEND\r\n");
@@ -311,13 +293,13 @@ END_TEST
 START_TEST(a_long_meta_value_is_whole_or_dropped)
 {
 	lay_hit("a", 300000, 65536);
-	ck_assert(!mc_answer(&pool, &chain, row_of("mg"), span_of("mg a s v"), false));
+	ck_assert(!mc_answer(&own.pool, &own.chain, row_of("mg"), span_of("mg a s v"), false));
 	expect_head("VA 300000 s300000\r\n", 'a', 300000);
 	expect_chain("mg", "\r\n");
 
-	chain_clear(&pool, &chain);
+	chain_clear(&own.pool, &own.chain);
 	lay_hit("a", 300000, 65536);
-	ck_assert(!mc_answer(&pool, &chain, row_of("mg"), span_of("mg a s"), false));
+	ck_assert(!mc_answer(&own.pool, &own.chain, row_of("mg"), span_of("mg a s"), false));
 	expect_chain("mg", "HD s300000\r\n");
 }
 END_TEST
@@ -326,11 +308,11 @@ END_TEST
 START_TEST(a_long_value_is_moved)
 {
 	lay_hit("a", 300000, 1 << 20);
-	const struct chunk *chunk = chain.head->chunk;
+	const struct chunk *chunk = own.chain.head->chunk;
 
-	ck_assert(!mc_answer(&pool, &chain, row_of("get"), span_of(""), false));
-	ck_assert_ptr_eq(chain.head->next->chunk, chunk);
-	ck_assert_uint_eq(chain.head->next->len, 300000);
+	ck_assert(!mc_answer(&own.pool, &own.chain, row_of("get"), span_of(""), false));
+	ck_assert_ptr_eq(own.chain.head->next->chunk, chunk);
+	ck_assert_uint_eq(own.chain.head->next->len, 300000);
 }
 END_TEST
 
@@ -342,12 +324,12 @@ START_TEST(keys_and_extras_too_long_are_cut)
 
 	memset(bytes, 'k', sizeof(bytes));
 	for (int i = 0; i < 2; i++) {
-		chain_clear(&pool, &chain);
-		mcb_packet(&pool, &chain,
+		chain_clear(&own.pool, &own.chain);
+		mcb_packet(&own.pool, &own.chain,
 			   (struct mcb_header){.magic = MCB_RESPONSE, .opcode = MCB_GETK},
 			   span_make(bytes, 255), span_make(bytes, i == 0 ? 257 : 65535),
 			   span_of("value"));
-		ck_assert(!mc_answer(&pool, &chain, row_of("get"), span_of(""), false));
+		ck_assert(!mc_answer(&own.pool, &own.chain, row_of("get"), span_of(""), false));
 		snprintf(line, sizeof(line), "VALUE %.256s %u 5\r\nvalue\r\nEND\r\n", bytes,
 			 0x6b6b6b6bU);
 		expect_chain("get", line);

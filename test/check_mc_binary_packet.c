@@ -2,22 +2,19 @@
 
 #include "base/chain.h"
 #include "mc_transcript.h"
+#include "own_chain.h"
 #include "suites.h"
 
-static struct chunk_pool pool;
-static struct chain chain;
+static struct own_chain own;
 
 static void begin(void)
 {
-	chunk_pool_init(&pool, 1 << 30);
-	chain = (struct chain){0};
+	own_chain_init(&own);
 }
 
 static void end(void)
 {
-	chain_clear(&pool, &chain);
-	ck_assert_uint_eq(pool.segments.used, 0);
-	chunk_pool_fini(&pool);
+	own_chain_fini(&own);
 }
 
 /* Bytes of no special kind, NULs among them. */
@@ -93,7 +90,7 @@ static void expect_packet(int i, uint8_t magic)
 	struct span value = filled(value_bytes, sizes[i].value, 'v');
 	size_t body = extras.len + key.len + value.len;
 
-	mcb_packet(&pool, &chain,
+	mcb_packet(&own.pool, &own.chain,
 		   (struct mcb_header){.magic = magic,
 				       .opcode = MCB_GETK,
 				       .status = MCB_DELTA,
@@ -103,8 +100,8 @@ static void expect_packet(int i, uint8_t magic)
 				       .opaque = 0x12345678,
 				       .cas = 0x123456789abcdef0},
 		   extras, key, value);
-	ck_assert_uint_eq(chain.bytes, MCB_HEADER + body);
-	ck_assert_uint_eq(chain_peek(&chain, bytes, sizeof(bytes)), MCB_HEADER + body);
+	ck_assert_uint_eq(own.chain.bytes, MCB_HEADER + body);
+	ck_assert_uint_eq(chain_peek(&own.chain, bytes, sizeof(bytes)), MCB_HEADER + body);
 	struct mcb_header header = mcb_header_read(bytes);
 	ck_assert_uint_eq(header.magic, magic);
 	ck_assert_uint_eq(header.opcode, MCB_GETK);
@@ -146,9 +143,10 @@ START_TEST(a_request_is_parsed_again)
 	struct parsed parsed;
 	char bytes[MCB_HEADER + 8 + 3 + 5];
 
-	mcb_packet(&pool, &chain, (struct mcb_header){.magic = MCB_REQUEST, .opcode = MCB_SETQ},
+	mcb_packet(&own.pool, &own.chain,
+		   (struct mcb_header){.magic = MCB_REQUEST, .opcode = MCB_SETQ},
 		   span_of("FLAGTIME"), span_of("key"), span_of("value"));
-	size_t len = chain_peek(&chain, bytes, sizeof(bytes));
+	size_t len = chain_peek(&own.chain, bytes, sizeof(bytes));
 	ck_assert_int_eq(mcb_request_parse(&state, span_make(bytes, len), &limits, &args, &parsed),
 			 PARSE_DONE);
 	ck_assert_ptr_null(parsed.error);

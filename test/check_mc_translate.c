@@ -1,6 +1,7 @@
 #include <check.h>
 
 #include "mc_transcript.h"
+#include "own_chain.h"
 #include "proto/mc_translate.h"
 #include "suites.h"
 
@@ -9,26 +10,22 @@
 static const char not_exact[] =
 	"CLIENT_ERROR slipring: the nodes speak binary alone, which has nothing for this";
 
-static struct chunk_pool pool;
-static struct chain chain;
+static struct own_chain own;
 static struct arg_list args;
 static struct parsed parsed;
 static struct chunk *chunk;
 
 static void begin(void)
 {
-	chunk_pool_init(&pool, 1 << 30);
-	chain = (struct chain){0};
+	own_chain_init(&own);
 	chunk = NULL;
 }
 
 static void end(void)
 {
-	chain_clear(&pool, &chain);
 	if (chunk != NULL)
 		chunk_unref(chunk);
-	ck_assert_uint_eq(pool.segments.used, 0);
-	chunk_pool_fini(&pool);
+	own_chain_fini(&own);
 	arg_list_fini(&args);
 }
 
@@ -41,7 +38,7 @@ static struct mc_text read_text(const char *command)
 
 	if (chunk != NULL)
 		chunk_unref(chunk);
-	chunk = chunk_new(&pool, (uint32_t)len);
+	chunk = chunk_new(&own.pool, (uint32_t)len);
 	memcpy(chunk->data, command, len);
 	chunk->used = (uint32_t)len;
 	ck_assert_int_eq(mc_request_parse(&state, span_make(chunk->data, len), &limits, &args,
@@ -56,20 +53,20 @@ static const char *translate(const char *command)
 {
 	struct mc_text text = read_text(command);
 
-	chain_clear(&pool, &chain);
-	return mc_translate(&pool, &chain, &text);
+	chain_clear(&own.pool, &own.chain);
+	return mc_translate(&own.pool, &own.chain, &text);
 }
 
 /* All packets of the chain as "opcode cas extras [key] value", each read as a node reads it. */
 static char *shown(void)
 {
 	const struct parse_limits limits = {.request = LIMIT};
-	size_t len = (size_t)chain.bytes, size, at = 0;
+	size_t len = (size_t)own.chain.bytes, size, at = 0;
 	char *bytes = malloc(len + 1), *text = NULL;
 	struct arg_list parts = {0};
 	FILE *to = open_memstream(&text, &size);
 
-	chain_peek(&chain, bytes, len);
+	chain_peek(&own.chain, bytes, len);
 	while (at < len) {
 		struct parse_state state = {0};
 		struct parsed packet;
@@ -301,7 +298,7 @@ START_TEST(is_refused_with_nothing_appended)
 
 	ck_assert_msg(refusal != NULL, "%s", untold[_i]);
 	ck_assert_str_eq(refusal, not_exact);
-	ck_assert(chain_is_empty(&chain));
+	ck_assert(chain_is_empty(&own.chain));
 }
 END_TEST
 
@@ -324,7 +321,7 @@ START_TEST(what_is_no_base64_is_no_key)
 
 		ck_assert_msg(refusal != NULL, "%s", commands[i]);
 		ck_assert_str_eq(refusal, "CLIENT_ERROR error decoding key");
-		ck_assert(chain_is_empty(&chain));
+		ck_assert(chain_is_empty(&own.chain));
 	}
 }
 END_TEST
@@ -353,7 +350,7 @@ START_TEST(a_packet_byte_by_byte)
 	char bytes[sizeof(header_of_set) + 3];
 
 	ck_assert_ptr_null(translate("set k 258 3 3\r\nabc\r\n"));
-	ck_assert_uint_eq(chain_peek(&chain, bytes, sizeof(bytes)), len + 3);
+	ck_assert_uint_eq(chain_peek(&own.chain, bytes, sizeof(bytes)), len + 3);
 	ck_assert_mem_eq(bytes, header_of_set, len);
 	ck_assert_mem_eq(bytes + len, "abc", 3);
 }
@@ -397,7 +394,7 @@ START_TEST(words_of_stats_have_a_keys_limit)
 		snprintf(packets, sizeof(packets), "0 10 [%s]  \n", words);
 		if (len == 251) {
 			ck_assert_ptr_nonnull(translate(command));
-			ck_assert(chain_is_empty(&chain));
+			ck_assert(chain_is_empty(&own.chain));
 			continue;
 		}
 		ck_assert_ptr_null(translate(command));
@@ -416,10 +413,10 @@ START_TEST(a_long_value_is_referenced)
 	memset(command + at, 'v', len);
 	memcpy(command + at + len, "\r\n", 3);
 	ck_assert_ptr_null(translate(command));
-	ck_assert_uint_eq(chain.bytes, MCB_HEADER + 8 + 1 + len);
-	ck_assert_ptr_eq(chain.tail->chunk, chunk);
-	ck_assert_ptr_eq(chain.tail->p, chunk->data + at);
-	ck_assert_uint_eq(chain.tail->len, len);
+	ck_assert_uint_eq(own.chain.bytes, MCB_HEADER + 8 + 1 + len);
+	ck_assert_ptr_eq(own.chain.tail->chunk, chunk);
+	ck_assert_ptr_eq(own.chain.tail->p, chunk->data + at);
+	ck_assert_uint_eq(own.chain.tail->len, len);
 	free(command);
 }
 END_TEST
@@ -440,10 +437,10 @@ START_TEST(keys_of_a_get_are_asked_for_in_silence)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct mc_text text = read_text(cases[i].command);
 
-		chain_clear(&pool, &chain);
+		chain_clear(&own.pool, &own.chain);
 		for (uint32_t word = cases[i].first; word < cases[i].end; word++)
-			mc_translate_key(&pool, &chain, &text, word, span_of(""));
-		mc_translate_end(&pool, &chain);
+			mc_translate_key(&own.pool, &own.chain, &text, word, span_of(""));
+		mc_translate_end(&own.pool, &own.chain);
 		expect_shown(cases[i].command, cases[i].packets);
 	}
 }

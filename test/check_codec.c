@@ -53,6 +53,19 @@ START_TEST(each_of_these_lines_is_a_whole_reply_or_begins_one)
 }
 END_TEST
 
+static const struct codec *const of_nodes[] = {&codec_memcached, &codec_redis, &codec_mc_binary};
+
+START_TEST(nothing_is_no_reply)
+{
+	struct frame frame = {0};
+	size_t took;
+
+	ck_assert_int_eq(of_nodes[_i]->scan(&frame, (struct span){NULL, 0}, &took), FRAME_MORE);
+	ck_assert_uint_eq(took, 0);
+	ck_assert_int_eq(frame.first, 0);
+}
+END_TEST
+
 /* The first question of a connection is a whole command of the protocol, which only reads. */
 START_TEST(the_first_question_is_the_command_that_it_says)
 {
@@ -91,6 +104,7 @@ Suite *codec_suite(void)
 	tcase_add_loop_test(tcase, tells_errors_from_other_replies, 0, ARRAY_LEN(lines));
 	tcase_add_loop_test(tcase, each_of_these_lines_is_a_whole_reply_or_begins_one, 0,
 			    ARRAY_LEN(lines));
+	tcase_add_loop_test(tcase, nothing_is_no_reply, 0, ARRAY_LEN(of_nodes));
 	tcase_add_loop_test(tcase, the_first_question_is_the_command_that_it_says, 0,
 			    ARRAY_LEN(codecs));
 	tcase_add_loop_test(tcase, the_proxys_own_lines_are_errors, 0, ARRAY_LEN(codecs));

@@ -191,17 +191,6 @@ START_TEST(a_great_value_is_passed_in_pieces)
 }
 END_TEST
 
-START_TEST(nothing_is_no_reply)
-{
-	struct frame frame = {0};
-	size_t took;
-
-	ck_assert_int_eq(mcb_reply_scan(&frame, (struct span){NULL, 0}, &took), FRAME_MORE);
-	ck_assert_uint_eq(took, 0);
-	ck_assert_int_eq(frame.first, 0);
-}
-END_TEST
-
 /* Of each status whether it is an error, as what memcached answers in text is one. */
 START_TEST(a_miss_is_no_error)
 {
@@ -229,7 +218,6 @@ Suite *mc_binary_reply_suite(void)
 	tcase_add_test(tc, a_header_is_never_cut);
 	tcase_add_test(tc, a_body_has_2_gib_at_most);
 	tcase_add_test(tc, a_great_value_is_passed_in_pieces);
-	tcase_add_test(tc, nothing_is_no_reply);
 	tcase_add_loop_test(tc, a_miss_is_no_error, 0, 512);
 	suite_add_tcase(suite, tc);
 	return suite;

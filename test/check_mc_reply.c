@@ -217,17 +217,6 @@ START_TEST(a_great_value_is_passed_in_pieces)
 }
 END_TEST
 
-START_TEST(nothing_is_no_reply)
-{
-	struct frame frame = {0};
-	size_t took;
-
-	ck_assert_int_eq(mc_reply_scan(&frame, (struct span){NULL, 0}, &took), FRAME_MORE);
-	ck_assert_uint_eq(took, 0);
-	ck_assert_int_eq(frame.first, 0);
-}
-END_TEST
-
 /* Only who asks 'config get' takes its answer for one. */
 START_TEST(config_is_a_value_where_it_was_asked_for)
 {
@@ -251,7 +240,6 @@ Suite *mc_reply_suite(void)
 	tcase_add_test(tc, a_header_line_is_never_cut);
 	tcase_add_test(tc, a_line_has_8192_bytes_at_most);
 	tcase_add_test(tc, a_great_value_is_passed_in_pieces);
-	tcase_add_test(tc, nothing_is_no_reply);
 	tcase_add_loop_test(tc, what_may_be_quiet_ends_with_the_barrier, 0, ARRAY_LEN(barred));
 	tcase_add_test(tc, nothing_but_the_barrier_follows_one_reply);
 	tcase_add_test(tc, config_is_a_value_where_it_was_asked_for);

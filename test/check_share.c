@@ -26,6 +26,22 @@ static struct dist *build(enum dist_kind kind, enum hash_kind hash, size_t n, ui
 	return dist;
 }
 
+/* The shares between two rings of n and m nodes, and whether they are exact. */
+static bool share_between(enum dist_kind kind, const enum hash_kind hashes[2], size_t n, size_t m,
+			  double *share)
+{
+	bool exact;
+	struct dist *from = build(kind, hashes[0], n, 1);
+	struct dist *to = build(kind, hashes[1], m, 1);
+
+	dist_shares(from, to, DIST_SAMPLE, share, &exact);
+	dist_free(from);
+	dist_free(to);
+	return exact;
+}
+
+static const enum hash_kind same_hash[] = {HASH_DEFAULT, HASH_DEFAULT};
+
 static void check_sums_to_one(const double *share, size_t cells)
 {
 	double sum = 0;
@@ -115,56 +131,39 @@ END_TEST
 START_TEST(modula_is_exact_to_the_last_hash)
 {
 	double share[3 * 5];
-	bool exact;
-	struct dist *from = build(DIST_MODULA, HASH_DEFAULT, 3, 1);
-	struct dist *to = build(DIST_MODULA, HASH_DEFAULT, 5, 1);
 
-	dist_shares(from, to, DIST_SAMPLE, share, &exact);
-	ck_assert(exact);
+	ck_assert(share_between(DIST_MODULA, same_hash, 3, 5, share));
 	for (uint64_t rest = 0; rest < 15; rest++) {
 		uint64_t hashes = ((uint64_t)1 << 32) / 15 + (rest < ((uint64_t)1 << 32) % 15);
 
 		ck_assert_double_eq_tol(share[rest % 3 * 5 + rest % 5],
 					(double)hashes / 4294967296.0, 1e-15);
 	}
-	dist_free(from);
-	dist_free(to);
 }
 END_TEST
 
 START_TEST(samples_where_the_hashes_differ)
 {
+	static const enum hash_kind hashes[] = {HASH_MD5, HASH_MURMUR3};
 	double share[4 * 4];
-	bool exact = true;
-	struct dist *from = build(DIST_KETAMA, HASH_MD5, 4, 1);
-	struct dist *to = build(DIST_KETAMA, HASH_MURMUR3, 4, 1);
 
-	dist_shares(from, to, DIST_SAMPLE, share, &exact);
-	ck_assert(!exact);
+	ck_assert(!share_between(DIST_KETAMA, hashes, 4, 4, share));
 	check_sums_to_one(share, 16);
 	/* Two hashes know nothing of each other: about a sixteenth each. */
 	for (size_t i = 0; i < 16; i++)
 		ck_assert_double_eq_tol(share[i], 1.0 / 16, 0.03);
-	dist_free(from);
-	dist_free(to);
 }
 END_TEST
 
 START_TEST(jump_moves_a_fair_share_to_a_fifth_shard)
 {
 	double share[4 * 5];
-	bool exact = true;
-	struct dist *from = build(DIST_JUMP, HASH_DEFAULT, 4, 1);
-	struct dist *to = build(DIST_JUMP, HASH_DEFAULT, 5, 1);
 
-	dist_shares(from, to, DIST_SAMPLE, share, &exact);
-	ck_assert(!exact);
+	ck_assert(!share_between(DIST_JUMP, same_hash, 4, 5, share));
 	for (size_t i = 0; i < 4; i++) {
 		ck_assert_double_eq_tol(share[i * 5 + i], 0.2, 0.002);
 		ck_assert_double_eq_tol(share[i * 5 + 4], 0.05, 0.002);
 	}
-	dist_free(from);
-	dist_free(to);
 }
 END_TEST
 

@@ -46,6 +46,22 @@ START_TEST(a_finished_reply_waits_for_the_ones_before_it)
 }
 END_TEST
 
+/* The client says it cut in two at each place, and byte by byte, each of which is answered. */
+static void say_in_every_split(const char *pipeline, void (*answer)(void))
+{
+	size_t len = strlen(pipeline);
+
+	for (size_t i = 0; i <= len; i++) {
+		say_bytes(dp.client, span_make(pipeline, i));
+		say_bytes(dp.client, span_make(pipeline + i, len - i));
+		answer();
+		check_engine_is_empty(&dp);
+	}
+	dp.client->read_max = 1;
+	say(dp.client, pipeline);
+	answer();
+}
+
 static const char mc_pipeline[] =
 	"get a b\r\nset c 0 0 12\r\nvalue\r\nget x\r\nincr d 1\r\ndelete b noreply\r\n";
 #define MC_TO_A	  "get a\r\nincr d 1\r\n"
@@ -69,18 +85,8 @@ static void answer_memcached(void)
 
 START_TEST(every_split_of_memcached_bytes_gives_the_same)
 {
-	size_t len = sizeof(mc_pipeline) - 1;
-
 	data_path_serve_memcached(&dp);
-	for (size_t i = 0; i <= len; i++) {
-		say_bytes(dp.client, span_make(mc_pipeline, i));
-		say_bytes(dp.client, span_make(mc_pipeline + i, len - i));
-		answer_memcached();
-		check_engine_is_empty(&dp);
-	}
-	dp.client->read_max = 1;
-	say(dp.client, mc_pipeline);
-	answer_memcached();
+	say_in_every_split(mc_pipeline, answer_memcached);
 }
 END_TEST
 
@@ -104,18 +110,8 @@ static void answer_redis(void)
 
 START_TEST(every_split_of_resp_bytes_gives_the_same)
 {
-	size_t len = sizeof(resp_pipeline) - 1;
-
 	data_path_serve_redis(&dp);
-	for (size_t i = 0; i <= len; i++) {
-		say_bytes(dp.client, span_make(resp_pipeline, i));
-		say_bytes(dp.client, span_make(resp_pipeline + i, len - i));
-		answer_redis();
-		check_engine_is_empty(&dp);
-	}
-	dp.client->read_max = 1;
-	say(dp.client, resp_pipeline);
-	answer_redis();
+	say_in_every_split(resp_pipeline, answer_redis);
 }
 END_TEST
 

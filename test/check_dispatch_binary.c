@@ -8,27 +8,14 @@
 #include "mc_packet.h"
 #include "suites.h"
 
-#define OPAQUE	  0x01020304
-#define ZEROS	  "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-#define NOT_FOUND .status = MCB_NOT_FOUND, .value = "Not found"
-#define LONG	  300000
+#define OPAQUE 0x01020304
+#define LONG   300000
 
 static struct data_path dp;
 
 static void tear_down(void)
 {
 	data_path_end(&dp);
-}
-
-static void begin(void)
-{
-	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
-						      .node_protocol = NODE_PROTOCOL_BINARY});
-}
-
-static void expect_nothing(struct fake_peer *peer)
-{
-	expect(peer, "");
 }
 
 /* Several packets in one go. */
@@ -72,7 +59,7 @@ START_TEST(quiet_commands_are_sent_loud_and_told_back)
 	static const uint16_t statuses[] = {0, 1, 2, 3, 4, 5, 6, 0x20, 0x81, 0x82, 0x86};
 	uint8_t opcodes[] = {quiet[_i].quiet, quiet[_i].loud};
 
-	begin();
+	data_path_serve_binary(&dp);
 	for (size_t i = 0; i < 2 * ARRAY_LEN(statuses); i++) {
 		uint16_t status = statuses[i / 2];
 		uint8_t opcode = opcodes[i % 2];
@@ -86,14 +73,14 @@ START_TEST(quiet_commands_are_sent_loud_and_told_back)
 			expect_bytes(dp.client,
 				     ANSWER(.opcode = opcode, .status = status, .opaque = OPAQUE,
 					    .cas = 9, .value = "text"));
-		expect_nothing(dp.client);
+		expect(dp.client, "");
 	}
 }
 END_TEST
 
 START_TEST(noop_is_answered_after_all_shards)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say_bytes(dp.client, ASK(.opcode = MCB_GETKQ, .opaque = 1, .key = "a"));
 	say_bytes(dp.client, ASK(.opcode = MCB_GETKQ, .opaque = 2, .key = "b"));
 	say_bytes(dp.client, ASK(.opcode = MCB_GETKQ, .opaque = 3, .key = "c"));
@@ -104,7 +91,7 @@ START_TEST(noop_is_answered_after_all_shards)
 	say_bytes(dp.c, ANSWER(.opcode = MCB_GETK, .opaque = 3, .key = "c", .value = "x",
 			       .extras = ZEROS, .n_extras = 4));
 	say_bytes(dp.b, ANSWER(.opcode = MCB_GETK, .opaque = 2, NOT_FOUND));
-	expect_nothing(dp.client);
+	expect(dp.client, "");
 	say_bytes(dp.a, ANSWER(.opcode = MCB_GETK, .opaque = 1, NOT_FOUND));
 	struct text text = {0};
 	expect_bytes(dp.client,
@@ -136,7 +123,7 @@ START_TEST(a_dead_shard_is_a_temporary_failure)
 {
 	static const uint8_t opcodes[] = {MCB_GET, MCB_GETQ, MCB_GETKQ, MCB_DELETE, MCB_DELETEQ};
 
-	begin();
+	data_path_serve_binary(&dp);
 	hang_up(dp.a, STREAM_EOF);
 	for (uint32_t i = 0; i < ARRAY_LEN(opcodes); i++) {
 		say_bytes(dp.client, ASK(.opcode = opcodes[i], .opaque = i, .key = "a"));
@@ -150,7 +137,7 @@ END_TEST
 
 START_TEST(a_shard_that_dies_amid_is_a_temporary_failure)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say_bytes(dp.client, ASK(.opcode = MCB_SETQ, .opaque = 8, .key = "a", .value = "v",
 				 .extras = ZEROS, .n_extras = 8));
 	hang_up(dp.a, -ECONNRESET);
@@ -165,7 +152,7 @@ START_TEST(misses_may_stand_for_dead_shards)
 						      .miss_when_down = true});
 	hang_up(dp.a, STREAM_EOF);
 	say_bytes(dp.client, ASK(.opcode = MCB_GETQ, .opaque = 1, .key = "a"));
-	expect_nothing(dp.client);
+	expect(dp.client, "");
 	say_bytes(dp.client, ASK(.opcode = MCB_GETK, .opaque = 2, .key = "a"));
 	expect_status(MCB_GETK, MCB_NOT_FOUND, 2);
 	say_bytes(dp.client, ASK(.opcode = MCB_DELETE, .opaque = 3, .key = "a"));
@@ -183,14 +170,14 @@ START_TEST(statistics_of_all_shards_are_added_up)
 {
 	struct text text = {0};
 
-	begin();
+	data_path_serve_binary(&dp);
 	say_bytes(dp.client, ASK(.opcode = MCB_STAT, .opaque = OPAQUE));
 	expect_bytes(dp.a, ASK(.opcode = MCB_STAT));
 	expect_bytes(dp.b, ASK(.opcode = MCB_STAT));
 	expect_bytes(dp.c, ASK(.opcode = MCB_STAT));
 	say_statistic(dp.b, "cmd_get", "20");
 	say_statistic(dp.a, "cmd_get", "100");
-	expect_nothing(dp.client);
+	expect(dp.client, "");
 	say_statistic(dp.c, "cmd_get", "3");
 	expect_bytes(dp.client, join(&text,
 				     (struct span[]){ANSWER(.opcode = MCB_STAT, .opaque = OPAQUE,
@@ -205,7 +192,7 @@ START_TEST(statistics_of_a_kind_are_listed)
 {
 	struct text text = {0};
 
-	begin();
+	data_path_serve_binary(&dp);
 	say_bytes(dp.client, ASK(.opcode = MCB_STAT, .opaque = 1, .key = "sizes"));
 	struct fake_peer *servers[] = {dp.a, dp.b, dp.c};
 	for (size_t i = 0; i < DATA_PATH_SHARDS; i++) {
@@ -237,7 +224,7 @@ START_TEST(flush_goes_to_all_shards)
 {
 	const char *extras[] = {NULL, "\0\0\0\x0a"};
 
-	begin();
+	data_path_serve_binary(&dp);
 	for (uint8_t i = 0; i < 4; i++) {
 		uint8_t opcode = i & 1 ? MCB_FLUSHQ : MCB_FLUSH, n = i & 2 ? 4 : 0;
 		struct fake_peer *servers[] = {dp.a, dp.b, dp.c};
@@ -245,21 +232,21 @@ START_TEST(flush_goes_to_all_shards)
 		say_bytes(dp.client, ASK(.opcode = opcode, .opaque = i, .extras = extras[n / 4],
 					 .n_extras = n));
 		for (size_t j = 0; j < DATA_PATH_SHARDS; j++) {
-			expect_nothing(dp.client);
+			expect(dp.client, "");
 			expect_bytes(servers[j], ASK(.opcode = MCB_FLUSH, .opaque = i,
 						     .extras = extras[n / 4], .n_extras = n));
 			say_bytes(servers[j], ANSWER(.opcode = MCB_FLUSH, .opaque = i));
 		}
 		if (opcode == MCB_FLUSH)
 			expect_status(MCB_FLUSH, MCB_OK, i);
-		expect_nothing(dp.client);
+		expect(dp.client, "");
 	}
 }
 END_TEST
 
 START_TEST(flush_fails_if_one_shard_does)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say_bytes(dp.client, ASK(.opcode = MCB_FLUSHQ, .opaque = 1));
 	say_bytes(dp.a, ANSWER(.opcode = MCB_FLUSH, .opaque = 1));
 	say_bytes(dp.c, ANSWER(.opcode = MCB_FLUSH, .opaque = 1));
@@ -270,12 +257,12 @@ END_TEST
 
 START_TEST(quit_ends_it_with_a_word_or_without)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say_bytes(dp.client, ASK(.opcode = MCB_GET, .opaque = 1, .key = "a"));
 	say_bytes(dp.client, ASK(.opcode = _i ? MCB_QUITQ : MCB_QUIT, .opaque = 2));
 	say_bytes(dp.client, ASK(.opcode = MCB_GET, .opaque = 3, .key = "b"));
-	expect_nothing(dp.b);
-	expect_nothing(dp.client);
+	expect(dp.b, "");
+	expect(dp.client, "");
 	struct span miss = ANSWER(.opcode = MCB_GET, .opaque = 1, NOT_FOUND);
 	say_bytes(dp.a, miss);
 	ck_assert_uint_ge(fake_got(dp.client).len, miss.len);
@@ -283,14 +270,14 @@ START_TEST(quit_ends_it_with_a_word_or_without)
 	fake_take(dp.client, miss.len);
 	if (_i == 0)
 		expect_status(MCB_QUIT, MCB_OK, 2);
-	expect_nothing(dp.client);
+	expect(dp.client, "");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 }
 END_TEST
 
 START_TEST(what_the_proxy_answers_itself)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say_bytes(dp.client, ASK(.opcode = MCB_VERSION, .opaque = 1));
 	expect_bytes(dp.client,
 		     ANSWER(.opcode = MCB_VERSION, .opaque = 1, .value = MCB_VERSION_TEXT));
@@ -339,7 +326,7 @@ START_TEST(long_values_are_streamed)
 				 .body = 4 + LONG,
 				 .opaque = OPAQUE};
 
-	begin();
+	data_path_serve_binary(&dp);
 	say_bytes(dp.client, ASK(.opcode = opcodes[_i][0], .opaque = OPAQUE, .key = "a"));
 	mcb_header_write(header, &its);
 	say_bytes(dp.a, span_make(header, MCB_HEADER));
@@ -367,7 +354,7 @@ START_TEST(text_nodes_are_asked_in_binary_too)
 	data_path_serve_memcached(&dp);
 	say_bytes(dp.client, ASK(.opcode = MCB_SETQ, .opaque = 1, .key = "a", .value = "v",
 				 .extras = ZEROS, .n_extras = 8));
-	expect_nothing(dp.a);
+	expect(dp.a, "");
 	data_path_connect(&dp, 0);
 	struct fake_peer *a = data_path_server(&dp, 0);
 	expect_bytes(a, ASK(.opcode = MCB_SET, .opaque = 1, .key = "a", .value = "v",
@@ -391,7 +378,7 @@ START_TEST(any_split_of_a_batch_is_the_same)
 {
 	struct text batch = {0}, to_a = {0}, told = {0};
 
-	begin();
+	data_path_serve_binary(&dp);
 	join(&batch,
 	     (struct span[]){ASK(.opcode = MCB_SETQ, .opaque = 1, .key = "a", .value = "v",
 				 .extras = ZEROS, .n_extras = 8),

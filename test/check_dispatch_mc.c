@@ -8,9 +8,7 @@
 #include "mc_packet.h"
 #include "suites.h"
 
-#define ZEROS	  "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-#define LONG	  300000
-#define NOT_FOUND .status = MCB_NOT_FOUND, .value = "Not found"
+#define LONG 300000
 #define REFUSAL                                                                                    \
 	"CLIENT_ERROR slipring: the nodes speak binary alone, which has nothing for this\r\n"
 
@@ -20,17 +18,6 @@ static struct data_path dp;
 static void tear_down(void)
 {
 	data_path_end(&dp);
-}
-
-static void begin(void)
-{
-	data_path_serve(&dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
-						      .node_protocol = NODE_PROTOCOL_BINARY});
-}
-
-static void expect_nothing(struct fake_peer *peer)
-{
-	expect(peer, "");
 }
 
 /* The first packet that a node got is this; it is taken. */
@@ -113,10 +100,10 @@ static const struct {
 
 START_TEST(a_command_and_its_reply_are_told)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say(dp.client, commands[_i].text);
 	expect_bytes(dp.a, packet_make(MCB_REQUEST, commands[_i].asked));
-	expect_nothing(dp.b);
+	expect(dp.b, "");
 	say_bytes(dp.a, packet_make(MCB_RESPONSE, commands[_i].answered));
 	expect(dp.client, commands[_i].told);
 	say(dp.client, "version\r\nmn\r\n");
@@ -129,7 +116,7 @@ START_TEST(any_split_of_a_command_is_the_same)
 {
 	size_t len = strlen(commands[_i].text);
 
-	begin();
+	data_path_serve_binary(&dp);
 	for (size_t cut = 0; cut <= len; cut++) {
 		say_bytes(dp.client, span_make(commands[_i].text, cut));
 		say(dp.client, commands[_i].text + cut);
@@ -145,7 +132,7 @@ END_TEST
 
 START_TEST(a_multi_get_over_all_shards_is_one_reply)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say(dp.client, "gets a b c d\r\n");
 	expect_packet(dp.a, ASK(.opcode = MCB_GETKQ, .key = "a"));
 	expect_packet(dp.a, ASK(.opcode = MCB_GETKQ, .key = "d"));
@@ -159,7 +146,7 @@ START_TEST(a_multi_get_over_all_shards_is_one_reply)
 	say_noop(dp.b);
 	say_value(dp.a, MCB_GETKQ, "a", "");
 	say_value(dp.a, MCB_GETKQ, "d", "4");
-	expect_nothing(dp.client);
+	expect(dp.client, "");
 	say_noop(dp.a);
 	expect(dp.client, "VALUE a 7 0 258\r\n\r\nVALUE d 7 1 258\r\n4\r\nVALUE c 7 1 258\r\n3\r\n"
 			  "END\r\n");
@@ -170,7 +157,7 @@ END_TEST
 
 START_TEST(a_multi_get_on_one_shard_is_a_sequence_too)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say(dp.client, "gat 0 d a d\r\nget a\r\n");
 	for (const char *key = "dad"; *key != '\0'; key++)
 		expect_packet(dp.a, ASK(.opcode = MCB_GATKQ, .key = *key == 'a' ? "a" : "d",
@@ -190,7 +177,7 @@ END_TEST
 
 START_TEST(a_dead_shard_of_a_multi_get_is_left_out)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	hang_up(dp.b, STREAM_EOF);
 	say(dp.client, "get a b\r\n");
 	say_value(dp.a, MCB_GETKQ, "a", "1");
@@ -204,7 +191,7 @@ END_TEST
 
 START_TEST(an_error_amid_values_is_the_nodes)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say(dp.client, "get a d\r\n");
 	say_value(dp.a, MCB_GETKQ, "a", "1");
 	say_bytes(dp.a, ANSWER(.opcode = MCB_GETKQ, .status = MCB_INTERNAL, .value = "broken"));
@@ -218,12 +205,12 @@ END_TEST
 
 START_TEST(what_binary_has_nothing_for_is_refused_in_order)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say(dp.client, "get a\r\nmg a t\r\nset a 4294967296 0 1\r\nx\r\nme a\r\n"
 		       "gat 2147483648 a b\r\ncas a 0 0 1 0 noreply\r\nx\r\nms a 1 b\r\nx\r\n");
 	expect_bytes(dp.a, ASK(.opcode = MCB_GETK, .key = "a"));
-	expect_nothing(dp.b);
-	expect_nothing(dp.client);
+	expect(dp.b, "");
+	expect(dp.client, "");
 	say_bytes(dp.a, ANSWER(.opcode = MCB_GETK, NOT_FOUND));
 	expect(dp.client,
 	       "END\r\n" REFUSAL REFUSAL REFUSAL REFUSAL "CLIENT_ERROR error decoding key\r\n");
@@ -241,7 +228,7 @@ START_TEST(statistics_are_merged_as_of_text_nodes)
 		{"stats reset\r\n", "reset", NULL, "RESET\r\n"},
 	};
 
-	begin();
+	data_path_serve_binary(&dp);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct fake_peer *servers[] = {dp.a, dp.b, dp.c};
 
@@ -262,7 +249,7 @@ END_TEST
 
 START_TEST(statistics_that_no_node_has_are_an_error)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say(dp.client, "stats nope\r\n");
 	say_bytes(dp.a, ANSWER(.opcode = MCB_STAT, NOT_FOUND));
 	say_bytes(dp.b, ANSWER(.opcode = MCB_STAT, NOT_FOUND));
@@ -275,7 +262,7 @@ START_TEST(flush_all_goes_to_every_shard)
 {
 	struct fake_peer *servers[DATA_PATH_SHARDS];
 
-	begin();
+	data_path_serve_binary(&dp);
 	servers[0] = dp.a;
 	servers[1] = dp.b;
 	servers[2] = dp.c;
@@ -284,7 +271,7 @@ START_TEST(flush_all_goes_to_every_shard)
 		expect_packet(servers[i],
 			      ASK(.opcode = MCB_FLUSH, .extras = "\0\0\0\x0a", .n_extras = 4));
 		expect_bytes(servers[i], ASK(.opcode = MCB_FLUSH, .extras = ZEROS, .n_extras = 4));
-		expect_nothing(dp.client);
+		expect(dp.client, "");
 		say_bytes(servers[i], ANSWER(.opcode = MCB_FLUSH));
 		say_bytes(servers[i], ANSWER(.opcode = MCB_FLUSH));
 	}
@@ -339,12 +326,12 @@ static const struct {
 
 START_TEST(long_values_are_told_whole)
 {
-	begin();
+	data_path_serve_binary(&dp);
 	say(dp.client, longs[_i].text);
 	if (fake_got(dp.b).len > 0)
 		say_noop(dp.b);
 	say_most_of_a_long_value(dp.a, longs[_i].opcode, "a");
-	expect_nothing(dp.client);
+	expect(dp.client, "");
 	say(dp.a, "v");
 	if (longs[_i].has_noop)
 		say_noop(dp.a);
@@ -361,7 +348,7 @@ START_TEST(a_client_may_leave_amid_a_long_value)
 	bool leaves_before = _i % 2 == 0;
 	int i = _i / 2;
 
-	begin();
+	data_path_serve_binary(&dp);
 	struct fake_peer *gone = dp.client;
 	say(gone, longs[i].text);
 	dp.client = data_path_client(&dp);

@@ -10,8 +10,6 @@
 #define GARBAGE(shard, port)                                                                       \
 	"-ERR slipring: shard " #shard ": " #shard ":" #port " answered out of protocol\r\n"
 #define LATE_B "-ERR slipring: shard b: no reply from b:7001 in time\r\n"
-#define BLOB   "!6\r\nERR no\r\n"
-#define TTL    "|1\r\n+ttl\r\n*1\r\n:5\r\n" /* an attribute */
 
 static struct data_path dp;
 

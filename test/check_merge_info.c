@@ -14,7 +14,6 @@
 #define ALL_WELL HEAD SHARD_A "ok\r\n" SHARD_B "ok\r\n" SHARD_C "ok\r\n"
 #define GARBAGE	 "answered out of protocol"
 #define HITS_1	 "$26\r\n# Stats\r\nkeyspace_hits:1\r\n\r\n"
-#define TTL	 "|1\r\n+ttl\r\n*1\r\n:5\r\n" /* an attribute */
 
 static struct data_path dp;
 

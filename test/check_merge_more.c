@@ -9,8 +9,6 @@
 #define GARBAGE_B "-ERR slipring: shard b: b:7001 answered out of protocol\r\n"
 #define LATE_A	  "-ERR slipring: shard a: no reply from a:7000 in time\r\n"
 #define LATE_B	  "-ERR slipring: shard b: no reply from b:7001 in time\r\n"
-#define BLOB	  "!6\r\nERR no\r\n"
-#define TTL	  "|1\r\n+ttl\r\n*1\r\n:5\r\n" /* an attribute */
 
 static struct data_path dp;
 

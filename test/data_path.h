@@ -178,6 +178,7 @@ void answer_words(struct fake_peer *node, const char *words, const char *reply);
 void data_path_serve(struct data_path *dp, struct data_path_setup setup);
 void data_path_serve_memcached(struct data_path *dp);
 void data_path_serve_redis(struct data_path *dp);
+void data_path_serve_binary(struct data_path *dp); /* memcached whose nodes speak binary alone */
 
 /* data_path_adopt(), and all clients and subscriptions go over to it too, as in a worker. */
 void data_path_move(struct data_path *dp, struct topology *topology);

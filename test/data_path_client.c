@@ -81,3 +81,9 @@ void data_path_serve_redis(struct data_path *dp)
 {
 	data_path_serve(dp, (struct data_path_setup){.protocol = PROTOCOL_REDIS});
 }
+
+void data_path_serve_binary(struct data_path *dp)
+{
+	data_path_serve(dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
+						     .node_protocol = NODE_PROTOCOL_BINARY});
+}

@@ -49,6 +49,10 @@ static inline struct span packet_make(uint8_t magic, struct packet_parts parts)
 	return span_make(to, len);
 }
 
+/* Extras of any length that are all zero, and the parts of a miss. */
+#define ZEROS	  "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define NOT_FOUND .status = MCB_NOT_FOUND, .value = "Not found"
+
 #define ASK(...)    packet_make(MCB_REQUEST, (struct packet_parts){__VA_ARGS__})
 #define ANSWER(...) packet_make(MCB_RESPONSE, (struct packet_parts){__VA_ARGS__})
 

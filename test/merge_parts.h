@@ -16,6 +16,9 @@
 struct request *merge_parts(struct data_path *dp, enum merge how, const char *const *replies,
 			    size_t n, size_t step);
 
+#define BLOB "!6\r\nERR no\r\n"		  /* an error of RESP3 */
+#define TTL  "|1\r\n+ttl\r\n*1\r\n:5\r\n" /* an attribute */
+
 /* What three parts answer, and the reply made of it. */
 struct merge_case {
 	enum merge how;

@@ -121,8 +121,7 @@ START_TEST(what_comes_after_the_reply_is_another_call)
 	for (int i = 0; i < 3; i++) {
 		say_words(dp.client, "GET a");
 		say_words(other, "GET a");
-		answer_words(dp.a, "GET a", "$1\r\nx\r\n");
-		expect(dp.client, "$1\r\nx\r\n");
+		data_path_pass_words(&dp, dp.a, "GET a", "$1\r\nx\r\n");
 		expect(other, "$1\r\nx\r\n");
 	}
 }
@@ -167,8 +166,7 @@ START_TEST(nothing_is_shared_in_a_transaction)
 	say_words(other, "GET a");
 	say(dp.client, "MULTI\r\nGET a\r\n");
 	expect_words(dp.a, "GET a");
-	data_path_connect(&dp, 0);
-	struct fake_peer *own = data_path_server(&dp, 0);
+	struct fake_peer *own = data_path_connect(&dp, 0);
 	expect_first(own, array_of("MULTI"));
 	answer_words(own, "GET a", "+OK\r\n+QUEUED\r\n");
 	say(dp.a, "$1\r\nx\r\n");
@@ -403,8 +401,7 @@ START_TEST(exec_parts_them_too)
 {
 	serve_redis();
 	say(third, "MULTI\r\nSET a x\r\n");
-	data_path_connect(&dp, 0);
-	struct fake_peer *own = data_path_server(&dp, 0);
+	struct fake_peer *own = data_path_connect(&dp, 0);
 	fake_take(own, fake_got(own).len);
 	say(own, "+OK\r\n+QUEUED\r\n");
 	expect(third, "+OK\r\n+QUEUED\r\n");

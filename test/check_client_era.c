@@ -27,10 +27,8 @@ START_TEST(what_follows_waits_for_what_is_under_way_elsewhere)
 	say_words(dp.client, "get a");
 	/* It could overtake the first, where that waits: it is not even parsed yet. */
 	expect_bytes(data_path_server(&dp, 3), span_of(""));
-	answer_words(dp.a, "get a", "$1\r\n1\r\n");
-	expect(dp.client, "$1\r\n1\r\n");
-	answer_words(data_path_server(&dp, 3), "get a", "$1\r\n2\r\n");
-	expect(dp.client, "$1\r\n2\r\n");
+	data_path_pass_words(&dp, dp.a, "get a", "$1\r\n1\r\n");
+	data_path_pass_words(&dp, data_path_server(&dp, 3), "get a", "$1\r\n2\r\n");
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
 }
@@ -66,23 +64,19 @@ START_TEST(a_transaction_ends_where_it_began)
 	data_path_serve_redis(&dp);
 	say_words(dp.client, "multi");
 	say_words(dp.client, "get a");
-	data_path_connect(&dp, 0);
-	struct fake_peer *own = data_path_server(&dp, 0);
+	struct fake_peer *own = data_path_connect(&dp, 0);
 	fake_take(own, fake_got(own).len);
 	say(own, "+OK\r\n+QUEUED\r\n");
 	expect(dp.client, "+OK\r\n+QUEUED\r\n");
 	move_to_d();
 	ck_assert_int_eq(own->state, FAKE_OPEN);
 	say_words(dp.client, "get a");
-	answer_words(own, "get a", "+QUEUED\r\n");
-	expect(dp.client, "+QUEUED\r\n");
+	data_path_pass_words(&dp, own, "get a", "+QUEUED\r\n");
 	say_words(dp.client, ends[_i]);
-	answer_words(own, ends[_i], replies[_i]);
-	expect(dp.client, replies[_i]);
+	data_path_pass_words(&dp, own, ends[_i], replies[_i]);
 	/* The next command is of the newer one. */
 	say_words(dp.client, "get a");
-	answer_words(data_path_server(&dp, 3), "get a", "$-1\r\n");
-	expect(dp.client, "$-1\r\n");
+	data_path_pass_words(&dp, data_path_server(&dp, 3), "get a", "$-1\r\n");
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ck_assert_int_eq(dp.a->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
@@ -94,8 +88,7 @@ START_TEST(a_client_that_leaves_amid_a_transaction_lets_go)
 	data_path_serve_redis(&dp);
 	say_words(dp.client, "multi");
 	say_words(dp.client, "get a");
-	data_path_connect(&dp, 0);
-	struct fake_peer *own = data_path_server(&dp, 0);
+	struct fake_peer *own = data_path_connect(&dp, 0);
 	move_to_d();
 	hang_up(dp.client, -ECONNRESET);
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
@@ -108,11 +101,9 @@ START_TEST(a_blocking_command_ends_where_it_waits)
 {
 	data_path_serve_redis(&dp);
 	say_words(dp.client, "blpop a 0");
-	data_path_connect(&dp, 0);
-	struct fake_peer *own = data_path_server(&dp, 0);
+	struct fake_peer *own = data_path_connect(&dp, 0);
 	move_to_d();
-	answer_words(own, "blpop a 0", "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
-	expect(dp.client, "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
+	data_path_pass_words(&dp, own, "blpop a 0", "*2\r\n$1\r\na\r\n$1\r\n1\r\n");
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	expect_let_go(dp.topology);
 }
@@ -126,8 +117,7 @@ START_TEST(clients_of_a_pool_that_is_gone_are_closed_after_their_replies)
 	data_path_lose_pool(&dp);
 	ck_assert_int_eq(idle->state, FAKE_FINISHED);
 	ck_assert_int_eq(dp.client->state, FAKE_OPEN);
-	answer_words(dp.a, "get a", "$1\r\n1\r\n");
-	expect(dp.client, "$1\r\n1\r\n");
+	data_path_pass_words(&dp, dp.a, "get a", "$1\r\n1\r\n");
 	ck_assert_int_eq(dp.client->state, FAKE_FINISHED);
 	fake_advance_ms(dp.loop, FAKE_LINGER_MS);
 	ck_assert_uint_eq(dp.clients.n, 0);

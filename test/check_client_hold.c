@@ -50,10 +50,11 @@ static struct topology *move(const char *address)
 	return topology;
 }
 
-static void move_to_d(void)
+/* The connection to the node that shard a is at then. */
+static struct fake_peer *move_to_d(void)
 {
 	move("d:7003");
-	data_path_connect(&dp, 3);
+	return data_path_connect(&dp, 3);
 }
 
 /* The first client has written a, which its node refuses. */
@@ -90,12 +91,10 @@ START_TEST(what_a_node_refuses_goes_to_the_next_primary_in_order)
 	expect(dp.a, "");
 	ck_assert_uint_eq(n_suspects, 1);
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 3);
-	move_to_d();
-	struct fake_peer *d = data_path_server(&dp, 3);
+	struct fake_peer *d = move_to_d();
 	expect_first(d, array_of("set a 1"));
 	expect_first(d, array_of("set a 2"));
-	answer_words(d, "get a", "+OK\r\n+OK\r\n$1\r\n2\r\n");
-	expect(dp.client, "+OK\r\n+OK\r\n$1\r\n2\r\n");
+	data_path_pass_words(&dp, d, "get a", "+OK\r\n+OK\r\n$1\r\n2\r\n");
 }
 END_TEST
 
@@ -107,8 +106,7 @@ START_TEST(other_errors_are_the_clients)
 	serve((struct data_path_setup){0});
 	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
 		say_words(dp.client, "set a 1");
-		answer_words(dp.a, "set a 1", errors[i]);
-		expect(dp.client, errors[i]);
+		data_path_pass_words(&dp, dp.a, "set a 1", errors[i]);
 	}
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 0);
 	ck_assert_uint_eq(n_suspects, 0);
@@ -119,8 +117,7 @@ START_TEST(each_is_sent_on_until_a_node_takes_it)
 {
 	begin_refused((struct data_path_setup){0});
 	struct topology *at_d = move("d:7003");
-	data_path_connect(&dp, 3);
-	struct fake_peer *d = data_path_server(&dp, 3);
+	struct fake_peer *d = data_path_connect(&dp, 3);
 	answer_words(d, "set a 1", READONLY);
 	expect(dp.client, "");
 	move("e:7004");
@@ -128,8 +125,7 @@ START_TEST(each_is_sent_on_until_a_node_takes_it)
 	/* Of the one between nothing is left, though the request is of one before it. */
 	expect_let_go(at_d);
 	ck_assert_int_eq(d->state, FAKE_CLOSED);
-	answer_words(data_path_server(&dp, 4), "set a 1", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	data_path_pass_words(&dp, data_path_server(&dp, 4), "set a 1", "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 1);
 	expect_let_go(dp.topology);
 }
@@ -139,8 +135,7 @@ END_TEST
 START_TEST(one_that_was_sent_on_may_be_lost)
 {
 	begin_refused((struct data_path_setup){0});
-	move_to_d();
-	struct fake_peer *d = data_path_server(&dp, 3);
+	struct fake_peer *d = move_to_d();
 	expect_words(d, "set a 1");
 	hang_up(d, -ECONNRESET);
 	expect(dp.client, "-ERR slipring: shard a: connection to d:7003 lost; the command may have "
@@ -164,8 +159,7 @@ START_TEST(what_finds_no_connection_waits_for_the_same_node)
 	fake_advance_ms(dp.loop, 20);
 	struct fake_peer *a = data_path_server(&dp, 0);
 	expect_first(a, array_of("set a 1"));
-	answer_words(a, "get a", "+OK\r\n$1\r\n1\r\n");
-	expect(dp.client, "+OK\r\n$1\r\n1\r\n");
+	data_path_pass_words(&dp, a, "get a", "+OK\r\n$1\r\n1\r\n");
 }
 END_TEST
 
@@ -178,8 +172,7 @@ START_TEST(a_node_that_refuses_is_asked_again_now_and_then)
 	answer_words(dp.a, "set a 1", READONLY);
 	expect(dp.client, "");
 	fake_advance_ms(dp.loop, 210);
-	answer_words(dp.a, "set a 1", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	data_path_pass_words(&dp, dp.a, "set a 1", "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 1);
 	ck_assert_uint_ge(n_suspects, 2);
 }
@@ -229,11 +222,9 @@ START_TEST(no_more_than_the_limit_wait)
 	say_words(other, "set d 3");
 	expect(other, FULL "a:7000 closed the connection\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 2);
-	move_to_d();
-	struct fake_peer *d = data_path_server(&dp, 3);
+	struct fake_peer *d = move_to_d();
 	expect_first(d, array_of("set a 1"));
-	answer_words(d, "set a 2", "+OK\r\n+OK\r\n");
-	expect(dp.client, "+OK\r\n+OK\r\n");
+	data_path_pass_words(&dp, d, "set a 2", "+OK\r\n+OK\r\n");
 	/* There is room again. */
 	hang_up(d, STREAM_EOF);
 	say_words(other, "set d 3");
@@ -266,9 +257,7 @@ START_TEST(whoever_leaves_makes_room)
 	dp.client = data_path_client(&dp);
 	say_words(dp.client, "set a 2");
 	expect(dp.client, "");
-	move_to_d();
-	answer_words(data_path_server(&dp, 3), "set a 2", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	data_path_pass_words(&dp, move_to_d(), "set a 2", "+OK\r\n");
 }
 END_TEST
 
@@ -280,11 +269,9 @@ START_TEST(a_read_behind_a_refused_write_is_read_again)
 	expect_first(dp.a, array_of("set a 1"));
 	answer_words(dp.a, "get a", READONLY "$3\r\nold\r\n");
 	expect(dp.client, "");
-	move_to_d();
-	struct fake_peer *d = data_path_server(&dp, 3);
+	struct fake_peer *d = move_to_d();
 	expect_first(d, array_of("set a 1"));
-	answer_words(d, "get a", "+OK\r\n$1\r\n1\r\n");
-	expect(dp.client, "+OK\r\n$1\r\n1\r\n");
+	data_path_pass_words(&dp, d, "get a", "+OK\r\n$1\r\n1\r\n");
 }
 END_TEST
 
@@ -297,8 +284,7 @@ START_TEST(a_write_that_may_have_run_fails_at_once)
 	expect(dp.client, "-ERR slipring: shard a: connection to a:7000 lost; the command may have "
 			  "run\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 0);
-	move_to_d();
-	expect(data_path_server(&dp, 3), "");
+	expect(move_to_d(), "");
 }
 END_TEST
 
@@ -310,9 +296,7 @@ START_TEST(a_read_that_was_lost_waits)
 	expect_words(dp.a, "get a");
 	hang_up(dp.a, STREAM_EOF);
 	expect(dp.client, "");
-	move_to_d();
-	answer_words(data_path_server(&dp, 3), "get a", "$1\r\n1\r\n");
-	expect(dp.client, "$1\r\n1\r\n");
+	data_path_pass_words(&dp, move_to_d(), "get a", "$1\r\n1\r\n");
 }
 END_TEST
 
@@ -323,9 +307,7 @@ START_TEST(a_write_that_was_never_written_waits)
 	say_words(dp.client, "set a 1");
 	hang_up(dp.a, STREAM_EOF);
 	expect(dp.client, "");
-	move_to_d();
-	answer_words(data_path_server(&dp, 3), "set a 1", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	data_path_pass_words(&dp, move_to_d(), "set a 1", "+OK\r\n");
 }
 END_TEST
 
@@ -344,8 +326,7 @@ START_TEST(a_part_waits_while_others_are_answered)
 	expect(dp.client, "");
 	move("e:7004");
 	data_path_connect(&dp, 4);
-	answer_words(data_path_server(&dp, 4), "mset a 1", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	data_path_pass_words(&dp, data_path_server(&dp, 4), "mset a 1", "+OK\r\n");
 	ck_assert_uint_eq(data_path_count(&dp, STAT_HELD), 2);
 }
 END_TEST
@@ -369,8 +350,7 @@ START_TEST(a_command_to_all_shards_waits_for_one_of_them)
 	answer_words(dp.b, "dbsize", ":2\r\n");
 	answer_words(dp.c, "dbsize", ":3\r\n");
 	expect(dp.client, "");
-	move_to_d();
-	answer_words(data_path_server(&dp, 3), "dbsize", ":1\r\n");
+	answer_words(move_to_d(), "dbsize", ":1\r\n");
 	expect(dp.client, ":6\r\n");
 }
 END_TEST
@@ -405,8 +385,7 @@ START_TEST(a_replica_that_is_promoted_takes_what_waits)
 	say_words(dp.client, "set a 1");
 	fake_take(replica, fake_got(replica).len); /* what asks for its role */
 	data_path_move(&dp, data_path_build(&dp, promoted, ARRAY_LEN(promoted)));
-	answer_words(replica, "set a 1", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	data_path_pass_words(&dp, replica, "set a 1", "+OK\r\n");
 	ck_assert_uint_eq(fake_connects(dp.loop, REPLICA_PORT), connects);
 	data_path_fini(&dp);
 }
@@ -416,8 +395,7 @@ START_TEST(without_hold_time_nothing_waits)
 {
 	data_path_serve_redis(&dp);
 	say_words(dp.client, "set a 1");
-	answer_words(dp.a, "set a 1", READONLY);
-	expect(dp.client, READONLY);
+	data_path_pass_words(&dp, dp.a, "set a 1", READONLY);
 	hang_up(dp.a, STREAM_EOF);
 	say_words(dp.client, "set a 1");
 	expect(dp.client, CLOSED);
@@ -432,8 +410,7 @@ START_TEST(what_can_have_no_other_primary_does_not_wait)
 	move("127.0.0.1:7003");
 	data_path_connect(&dp, 3);
 	say_words(dp.client, "set a 1");
-	answer_words(data_path_server(&dp, 3), "set a 1", READONLY);
-	expect(dp.client, READONLY);
+	data_path_pass_words(&dp, data_path_server(&dp, 3), "set a 1", READONLY);
 }
 END_TEST
 
@@ -448,8 +425,7 @@ START_TEST(other_shards_go_on)
 	say_words(dp.client, "set b 2");
 	answer_words(dp.b, "set b 2", "+OK\r\n");
 	expect(dp.client, "");
-	move_to_d();
-	answer_words(data_path_server(&dp, 3), "set a 1", ":1\r\n");
+	answer_words(move_to_d(), "set a 1", ":1\r\n");
 	expect(dp.client, ":1\r\n+OK\r\n");
 }
 END_TEST

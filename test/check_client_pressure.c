@@ -95,8 +95,7 @@ START_TEST(a_client_that_does_not_read_is_not_parsed_until_it_does)
 	dp.client->flush_max = 1000;
 	fake_settle(dp.loop);
 	expect(dp.client, value);
-	answer_to(dp.a, "get a\r\n", "END\r\n");
-	expect(dp.client, "END\r\n");
+	data_path_pass(&dp, dp.a, "get a\r\n", "END\r\n");
 	free(value);
 }
 END_TEST
@@ -233,8 +232,7 @@ START_TEST(at_the_memory_limit_commands_are_refused_and_connections_stay)
 	ck_assert_uint_eq(data_path_count(&dp, STAT_OUT_OF_MEMORY), 2);
 	chunk_unref(taken);
 	say(dp.client, "get a\r\n");
-	answer_to(dp.a, "get a\r\n", "END\r\n");
-	expect(dp.client, "END\r\n");
+	data_path_pass(&dp, dp.a, "get a\r\n", "END\r\n");
 }
 END_TEST
 

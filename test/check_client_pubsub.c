@@ -26,10 +26,8 @@ static void serve(struct data_path_setup setup)
 	data_path_serve(&dp, setup);
 	say_words(dp.client, "subscribe a");
 	expect(dp.client, "");
-	data_path_connect(&dp, 0);
-	feed = data_path_server(&dp, 0);
-	answer_words(feed, "SUBSCRIBE a", "*" DONE("subscribe", "9", "a", "1"));
-	expect(dp.client, "*" DONE("subscribe", "9", "a", "1"));
+	feed = data_path_connect(&dp, 0);
+	data_path_pass_words(&dp, feed, "SUBSCRIBE a", "*" DONE("subscribe", "9", "a", "1"));
 }
 
 static struct fake_peer *resp3_client(void)
@@ -122,8 +120,7 @@ START_TEST(what_a_node_refuses_is_told_and_can_be_asked_for_again)
 	answer_words(feed, "SUBSCRIBE d", "-NOPERM no channel\r\n");
 	expect(dp.client, "-ERR slipring: shard a: -NOPERM no channel\r\n");
 	say_words(dp.client, "subscribe d");
-	answer_words(feed, "SUBSCRIBE d", "*" DONE("subscribe", "9", "d", "2"));
-	expect(dp.client, "*" DONE("subscribe", "9", "d", "2"));
+	data_path_pass_words(&dp, feed, "SUBSCRIBE d", "*" DONE("subscribe", "9", "d", "2"));
 }
 END_TEST
 
@@ -135,8 +132,7 @@ START_TEST(after_a_loss_it_is_subscribed_again_and_the_client_sees_nothing)
 	expect_words(feed, "PING");
 	say(feed, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
 	hang_up(feed, -ECONNRESET);
-	data_path_connect(&dp, 0);
-	feed = data_path_server(&dp, 0);
+	feed = data_path_connect(&dp, 0);
 	answer_words(feed, "SUBSCRIBE a", "*" DONE("subscribe", "9", "a", "1"));
 	expect(dp.client, "");
 	say(feed, "*" MESSAGE("a", "1"));
@@ -222,8 +218,7 @@ START_TEST(shard_channels_are_counted_on_their_own)
 {
 	serve((struct data_path_setup){0});
 	say_words(dp.client, "ssubscribe a");
-	answer_words(feed, "SSUBSCRIBE a", "*" DONE("ssubscribe", "10", "a", "1"));
-	expect(dp.client, "*" DONE("ssubscribe", "10", "a", "1"));
+	data_path_pass_words(&dp, feed, "SSUBSCRIBE a", "*" DONE("ssubscribe", "10", "a", "1"));
 	say(feed, "*3\r\n$8\r\nsmessage\r\n$1\r\na\r\n$1\r\n1\r\n");
 	expect(dp.client, "*3\r\n$8\r\nsmessage\r\n$1\r\na\r\n$1\r\n1\r\n");
 }

@@ -24,8 +24,7 @@ START_TEST(what_is_queued_is_changed)
 	serve();
 	say(dp.client, "MULTI\r\nSET a x\r\nEXPIRE a 99\r\n");
 	expect(dp.client, "+OK\r\n");
-	data_path_connect(&dp, 0);
-	struct fake_peer *own = data_path_server(&dp, 0);
+	struct fake_peer *own = data_path_connect(&dp, 0);
 	expect_first(own, array_of("MULTI"));
 	expect_first(own, array_of("SET a x PX 30000"));
 	answer_words(own, "EXPIRE a 60", "+OK\r\n+QUEUED\r\n+QUEUED\r\n");

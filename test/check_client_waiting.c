@@ -33,8 +33,7 @@ static void wait(void)
 	serve();
 	ask("blpop a 0", "");
 	expect(dp.a, "");
-	data_path_connect(&dp, 0);
-	own = data_path_server(&dp, 0);
+	own = data_path_connect(&dp, 0);
 	expect_words(own, "blpop a 0");
 }
 
@@ -57,8 +56,7 @@ START_TEST(the_next_command_waits_too)
 	expect(dp.b, "");
 	say(own, "*-1\r\n");
 	expect(dp.client, "*-1\r\n");
-	answer_words(dp.b, "get b", "$-1\r\n");
-	expect(dp.client, "$-1\r\n");
+	data_path_pass_words(&dp, dp.b, "get b", "$-1\r\n");
 }
 END_TEST
 
@@ -101,10 +99,8 @@ START_TEST(another_database_has_connections_of_its_own)
 {
 	serve();
 	ask("select 3", "");
-	data_path_connect(&dp, 0);
-	own = data_path_server(&dp, 0);
-	answer_words(own, "select 3", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	own = data_path_connect(&dp, 0);
+	data_path_pass_words(&dp, own, "select 3", "+OK\r\n");
 	ck_assert_int_eq(own->state, FAKE_CLOSED);
 	ask("get a", "");
 	own = data_path_server(&dp, 0);
@@ -112,12 +108,10 @@ START_TEST(another_database_has_connections_of_its_own)
 	fake_settle(dp.loop);
 	expect_first(own, "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$4\r\nPING\r\n");
 	say(own, "+OK\r\n+PONG\r\n");
-	answer_words(own, "get a", "$1\r\n3\r\n");
-	expect(dp.client, "$1\r\n3\r\n");
+	data_path_pass_words(&dp, own, "get a", "$1\r\n3\r\n");
 	ask("select 0", "+OK\r\n");
 	ask("get a", "");
-	answer_words(dp.a, "get a", "$1\r\n0\r\n");
-	expect(dp.client, "$1\r\n0\r\n");
+	data_path_pass_words(&dp, dp.a, "get a", "$1\r\n0\r\n");
 }
 END_TEST
 
@@ -129,8 +123,7 @@ START_TEST(a_database_that_is_not_there_is_the_nodes_error)
 	say(data_path_server(&dp, 0), "-ERR DB index is out of range\r\n");
 	expect_first(dp.client, "-ERR DB index is out of range\r\n");
 	ask("get a", "");
-	answer_words(dp.a, "get a", "$-1\r\n");
-	expect(dp.client, "$-1\r\n");
+	data_path_pass_words(&dp, dp.a, "get a", "$-1\r\n");
 }
 END_TEST
 

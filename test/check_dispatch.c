@@ -32,8 +32,7 @@ START_TEST(keys_on_one_shard_pass_and_on_several_do_not)
 		struct fake_peer *servers[] = {dp.a, dp.b, dp.c, dp.a, dp.a, dp.a};
 
 		say_words(dp.client, one[i]);
-		answer_words(servers[i], one[i], "+OK\r\n");
-		expect(dp.client, "+OK\r\n");
+		data_path_pass_words(&dp, servers[i], one[i], "+OK\r\n");
 	}
 }
 END_TEST
@@ -81,8 +80,7 @@ START_TEST(subcommands_go_to_the_shard_of_their_key)
 {
 	data_path_serve_redis(&dp);
 	say_words(dp.client, "OBJECT encoding b");
-	answer_words(dp.b, "OBJECT encoding b", "$3\r\nint\r\n");
-	expect(dp.client, "$3\r\nint\r\n");
+	data_path_pass_words(&dp, dp.b, "OBJECT encoding b", "$3\r\nint\r\n");
 }
 END_TEST
 
@@ -90,11 +88,9 @@ START_TEST(a_split_command_with_one_key_goes_as_it_came)
 {
 	data_path_serve_redis(&dp);
 	say_words(dp.client, "DeL b");
-	answer_words(dp.b, "DeL b", ":1\r\n");
-	expect(dp.client, ":1\r\n");
+	data_path_pass_words(&dp, dp.b, "DeL b", ":1\r\n");
 	say_words(dp.client, "MSET b 1");
-	answer_words(dp.b, "MSET b 1", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	data_path_pass_words(&dp, dp.b, "MSET b 1", "+OK\r\n");
 }
 END_TEST
 
@@ -136,8 +132,7 @@ START_TEST(a_bad_data_chunk_is_answered_and_parsing_goes_on)
 	data_path_serve_memcached(&dp);
 	say(dp.client, "set a 0 0 2\r\nxyz\r\nget a\r\n");
 	expect(dp.client, "CLIENT_ERROR bad data chunk\r\nERROR\r\n");
-	answer_to(dp.a, "get a\r\n", "END\r\n");
-	expect(dp.client, "END\r\n");
+	data_path_pass(&dp, dp.a, "get a\r\n", "END\r\n");
 }
 END_TEST
 

@@ -355,8 +355,7 @@ START_TEST(text_nodes_are_asked_in_binary_too)
 	say_bytes(dp.client, ASK(.opcode = MCB_SETQ, .opaque = 1, .key = "a", .value = "v",
 				 .extras = ZEROS, .n_extras = 8));
 	expect(dp.a, "");
-	data_path_connect(&dp, 0);
-	struct fake_peer *a = data_path_server(&dp, 0);
+	struct fake_peer *a = data_path_connect(&dp, 0);
 	expect_bytes(a, ASK(.opcode = MCB_SET, .opaque = 1, .key = "a", .value = "v",
 			    .extras = ZEROS, .n_extras = 8));
 	say_bytes(a, ANSWER(.opcode = MCB_SET, .opaque = 1));

@@ -33,8 +33,7 @@ static void kill_a(void)
 START_TEST(a_set_that_is_too_large_deletes_the_key_first)
 {
 	say(dp.client, "set a 0 0 4\r\nabcd\r\n");
-	answer_to(dp.a, "set a 0 0 4\r\nabcd\r\n", "STORED\r\n");
-	expect(dp.client, "STORED\r\n");
+	data_path_pass(&dp, dp.a, "set a 0 0 4\r\nabcd\r\n", "STORED\r\n");
 	say(dp.client, "set a 0 0 5\r\nab");
 	expect(dp.a, "delete a\r\n");
 	expect(dp.client, "");

@@ -69,8 +69,7 @@ START_TEST(is_an_ordinary_key_otherwise)
 			if (fake_got(servers[j]).len > 0)
 				its = servers[j];
 		ck_assert_ptr_nonnull(its);
-		answer_to(its, lines[i], "END\r\n");
-		expect(dp.client, "END\r\n");
+		data_path_pass(&dp, its, lines[i], "END\r\n");
 	}
 }
 END_TEST

@@ -44,8 +44,7 @@ START_TEST(writes_wait_and_reads_go_on)
 	expect(dp.client, "");
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
 	set_pause(PAUSE_NONE);
-	answer_words(dp.a, "set a 1", "+OK\r\n");
-	expect(dp.client, "+OK\r\n");
+	data_path_pass_words(&dp, dp.a, "set a 1", "+OK\r\n");
 	end();
 }
 END_TEST
@@ -95,8 +94,7 @@ START_TEST(a_client_keeps_its_order)
 	fake_send(dp.client, span_of(array_of("set a 1")));
 	fake_send(dp.client, span_of(array_of("get a")));
 	say_words(dp.client, "ping");
-	answer_words(dp.a, "get a", "$1\r\n0\r\n");
-	expect(dp.client, "$1\r\n0\r\n");
+	data_path_pass_words(&dp, dp.a, "get a", "$1\r\n0\r\n");
 	/* A pause that goes on, or takes in more, is still one. */
 	set_pause(PAUSE_WRITES);
 	set_pause(PAUSE_ALL);
@@ -174,8 +172,7 @@ START_TEST(exec_waits_with_writes)
 	serve(PROTOCOL_REDIS, 0, PAUSE_NONE);
 	say_words(dp.client, "multi");
 	say_words(dp.client, "get a");
-	data_path_connect(&dp, 0);
-	struct fake_peer *own = data_path_server(&dp, 0);
+	struct fake_peer *own = data_path_connect(&dp, 0);
 	fake_take(own, fake_got(own).len);
 	say(own, "+OK\r\n+QUEUED\r\n");
 	expect(dp.client, "+OK\r\n+QUEUED\r\n");
@@ -184,8 +181,7 @@ START_TEST(exec_waits_with_writes)
 	expect(own, "");
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
 	set_pause(PAUSE_NONE);
-	answer_words(own, "EXEC", "*1\r\n$-1\r\n");
-	expect(dp.client, "*1\r\n$-1\r\n");
+	data_path_pass_words(&dp, own, "EXEC", "*1\r\n$-1\r\n");
 	end();
 }
 END_TEST
@@ -223,8 +219,7 @@ START_TEST(writes_of_memcached_wait)
 	ck_assert_uint_eq(dp.clients.n_paused, 1);
 	set_pause(PAUSE_NONE);
 	expect_first(dp.a, mc_writes[_i].write);
-	answer_to(dp.a, "get a\r\n", mc_writes[_i].reply);
-	expect(dp.client, mc_writes[_i].reply);
+	data_path_pass(&dp, dp.a, "get a\r\n", mc_writes[_i].reply);
 	say(dp.a, "END\r\n");
 	expect(dp.client, "END\r\n");
 	end();
@@ -237,8 +232,7 @@ START_TEST(reads_of_memcached_go_on)
 {
 	serve(PROTOCOL_MEMCACHED, 0, PAUSE_WRITES);
 	say(dp.client, mc_reads[_i]);
-	answer_to(dp.a, mc_reads[_i], _i == 0 ? "END\r\n" : "EN\r\n");
-	expect(dp.client, _i == 0 ? "END\r\n" : "EN\r\n");
+	data_path_pass(&dp, dp.a, mc_reads[_i], _i == 0 ? "END\r\n" : "EN\r\n");
 	say(dp.client, "version\r\n");
 	expect_first(dp.client, "VERSION ");
 	fake_take(dp.client, fake_got(dp.client).len);
@@ -257,8 +251,7 @@ START_TEST(a_value_that_is_refused_is_dropped_with_it)
 	answer_to(dp.a, "get a\r\n", "END\r\n");
 	expect(other, "END\r\n");
 	set_pause(PAUSE_NONE);
-	answer_to(dp.a, "set a 0 0 1\r\nx\r\n", "STORED\r\n");
-	expect(dp.client, "STORED\r\n");
+	data_path_pass(&dp, dp.a, "set a 0 0 1\r\nx\r\n", "STORED\r\n");
 	end();
 }
 END_TEST
@@ -280,8 +273,7 @@ START_TEST(packets_wait_too)
 	ck_assert_uint_ne(header.status, MCB_OK);
 	expect(dp.client, "");
 	set_pause(PAUSE_NONE);
-	data_path_connect(&dp, 0);
-	struct fake_peer *node = data_path_server(&dp, 0);
+	struct fake_peer *node = data_path_connect(&dp, 0);
 	ck_assert_uint_eq(fake_got(node).len, delete.len);
 	ck_assert_uint_eq((uint8_t)fake_got(node).p[1], MCB_DELETE);
 	data_path_fini(&dp);

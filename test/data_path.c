@@ -215,11 +215,9 @@ void data_path_begin(struct data_path *dp, struct data_path_setup setup)
 void data_path_init(struct data_path *dp, struct data_path_setup setup)
 {
 	data_path_begin(dp, setup);
-	for (uint16_t i = 0; i < DATA_PATH_SHARDS; i++)
-		data_path_connect(dp, i);
-	dp->a = data_path_server(dp, 0);
-	dp->b = data_path_server(dp, 1);
-	dp->c = data_path_server(dp, 2);
+	dp->a = data_path_connect(dp, 0);
+	dp->b = data_path_connect(dp, 1);
+	dp->c = data_path_connect(dp, 2);
 }
 
 void data_path_change(struct data_path *dp, struct data_path_setup setup)
@@ -311,7 +309,7 @@ static void connect_binary(struct fake_peer *server)
 	say_bytes(server, span_make(answer, MCB_HEADER));
 }
 
-void data_path_connect(struct data_path *dp, uint16_t shard)
+struct fake_peer *data_path_connect(struct data_path *dp, uint16_t shard)
 {
 	struct fake_peer *server = data_path_server(dp, shard);
 	bool redis = dp->pool->protocol == PROTOCOL_REDIS;
@@ -321,7 +319,7 @@ void data_path_connect(struct data_path *dp, uint16_t shard)
 	/* A pool of text nodes has binary connections too, for binary clients. */
 	if (fake_got(server).len > 0 && (uint8_t)fake_got(server).p[0] == MCB_REQUEST) {
 		connect_binary(server);
-		return;
+		return server;
 	}
 	if (dp->pool->is_cluster && dp->pool->reads_replicas) {
 		expect_first(server, "*1\r\n$8\r\nREADONLY\r\n");
@@ -329,6 +327,7 @@ void data_path_connect(struct data_path *dp, uint16_t shard)
 	}
 	expect_first(server, redis ? "*1\r\n$4\r\nPING\r\n" : "version\r\n");
 	say(server, redis ? "+PONG\r\n" : "VERSION 1.6.18\r\n");
+	return server;
 }
 
 struct endpoint_stats *data_path_endpoint(struct data_path *dp, uint16_t shard)

@@ -108,8 +108,8 @@ void check_engine_is_empty(struct data_path *dp);
 /* The newest connection to the server of a shard. */
 struct fake_peer *data_path_server(struct data_path *dp, uint16_t shard);
 
-/* Let a server's newest connection stand, and answer its first question. */
-void data_path_connect(struct data_path *dp, uint16_t shard);
+/* Let a server's newest connection stand, and answer its first question: that connection. */
+struct fake_peer *data_path_connect(struct data_path *dp, uint16_t shard);
 
 /* The counters of a shard's endpoint. */
 struct endpoint_stats *data_path_endpoint(struct data_path *dp, uint16_t shard);
@@ -185,6 +185,12 @@ void data_path_move(struct data_path *dp, struct topology *topology);
 
 /* The same to a topology that has another pool in place of this one. */
 void data_path_lose_pool(struct data_path *dp);
+
+/* answer_to() and answer_words(), and the first client gets this reply and nothing else. */
+void data_path_pass(struct data_path *dp, struct fake_peer *node, const char *asked,
+		    const char *reply);
+void data_path_pass_words(struct data_path *dp, struct fake_peer *node, const char *words,
+			  const char *reply);
 
 /* A new client of the pool. */
 struct fake_peer *data_path_client(struct data_path *dp);

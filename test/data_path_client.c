@@ -87,3 +87,16 @@ void data_path_serve_binary(struct data_path *dp)
 	data_path_serve(dp, (struct data_path_setup){.protocol = PROTOCOL_MEMCACHED,
 						     .node_protocol = NODE_PROTOCOL_BINARY});
 }
+
+void data_path_pass(struct data_path *dp, struct fake_peer *node, const char *asked,
+		    const char *reply)
+{
+	answer_to(node, asked, reply);
+	expect(dp->client, reply);
+}
+
+void data_path_pass_words(struct data_path *dp, struct fake_peer *node, const char *words,
+			  const char *reply)
+{
+	data_path_pass(dp, node, array_of(words), reply);
+}

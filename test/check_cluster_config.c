@@ -58,6 +58,22 @@ START_TEST(tells_the_nodes_in_their_order)
 }
 END_TEST
 
+/* Else whoever asks a proxy that has just started would move all its keys to the source's own address. */
+START_TEST(has_nothing_to_tell_until_a_source_has_named_a_node)
+{
+	struct shard_spec unknown = {.name = "unknown",
+				     .primary = "cfg.internal:11211",
+				     .weight = 1,
+				     .is_unknown = true};
+	char *v[] = {"proxy-1:11311"};
+	struct pool_spec spec = spec_of(&unknown, 1);
+
+	assert_payload(&spec, 12, NULL);
+	spec.cluster_config = (struct string_list){v, 1};
+	assert_payload(&spec, 12, "12\nproxy-1||11311\n");
+}
+END_TEST
+
 START_TEST(tells_a_list_instead_of_the_nodes)
 {
 	char *v[] = {"proxy-1:11311", "10.0.0.9:1"};
@@ -96,6 +112,7 @@ Suite *cluster_config_suite(void)
 	TCase *tcase = tcase_create("cluster_config");
 
 	tcase_add_test(tcase, tells_the_nodes_in_their_order);
+	tcase_add_test(tcase, has_nothing_to_tell_until_a_source_has_named_a_node);
 	tcase_add_test(tcase, tells_a_list_instead_of_the_nodes);
 	tcase_add_test(tcase, has_nothing_to_tell_of_sockets_and_of_redis);
 	tcase_add_test(tcase, refuses_what_is_no_address);

@@ -22,8 +22,11 @@ static int add_nodes(struct text *nodes, const struct pool *pool, const struct s
 {
 	struct address address;
 
+	/* The address of a node that no source has named yet is the source's: clients would take it for the
+	 * whole ring. */
 	for (uint16_t i = 0; hosts->n == 0 && i < pool->n_shards; i++)
-		add_node(nodes, &pool->shards[i].primary->address);
+		if (!pool->shards[i].primary->is_unknown)
+			add_node(nodes, &pool->shards[i].primary->address);
 	for (size_t i = 0; i < hosts->n; i++) {
 		if (address_parse(hosts->v[i], MEMCACHED_PORT, &address, error) != 0)
 			return -1;

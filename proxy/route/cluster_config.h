@@ -27,8 +27,8 @@ struct cluster_config {
 
 /*
  * Make pool->cluster of `hosts`, each HOST:PORT, or, if there are none, of the pool's shards in
- * their order. The IP is empty unless the host is one. What cannot be written so (unix:PATH) is
- * left out; there is nothing to tell where nothing is left, and in a pool of another protocol.
+ * their order. The IP is empty unless the host is one. What cannot be written so (unix:PATH), or is
+ * not known yet, is left out; there is nothing to tell where nothing is left, and in a pool of another protocol.
  * 0, or -1 with `error` for one of hosts that is no address. The payload is for free().
  * Source: AWS, "Adding Auto Discovery to your client library".
  */

@@ -4,6 +4,7 @@
 
 #include "control/view.h"
 #include "core/connset.h"
+#include "fake_io.h"
 #include "fleet.h"
 #include "suites.h"
 
@@ -68,6 +69,49 @@ START_TEST(gives_a_line_for_each_pool)
 }
 END_TEST
 
+/* The reason is the source's: its own address would be taken for a node that is down. */
+START_TEST(says_why_no_node_has_been_found)
+{
+	struct shard_spec unknown = {.name = "unknown",
+				     .primary = "cfg:7000",
+				     .weight = 1,
+				     .is_unknown = true};
+	struct pool_spec pool = {.name = "pages",
+				 .protocol = PROTOCOL_MEMCACHED,
+				 .discover = {.elasticache = "cfg:7000"},
+				 .settings = {.connect_ms = 250, .request_ms = 1000},
+				 .shards = &unknown,
+				 .n_shards = 1};
+	struct error error = {0};
+	struct chunk_pool chunks;
+	struct topology *topology = topology_build(&pool, 1, 1, &error);
+
+	ck_assert_msg(topology != NULL, "%s", error.text);
+	chunk_pool_init(&chunks, 1 << 20);
+	struct loop *loop = loop_new(&chunks);
+	struct members *members = members_new(loop, NULL, NULL);
+	pool.n_shards = 0;
+	members_follow(members, &(struct config){.pools = &pool, .n_pools = 1}, NULL);
+	view.topology = topology;
+	view.members = members;
+	ck_assert(!view_is_ready(&view, &why));
+	ck_assert_str_eq(why.p, "pool pages: none of its 1 shards is up yet\n");
+	text_reset(&why);
+	fake_advance_ms(loop, 1);
+	fake_connect(fake_server(loop, 7000), -ECONNREFUSED);
+	fake_settle(loop);
+	ck_assert(!view_is_ready(&view, &why));
+	ck_assert_str_eq(why.p, "pool pages: no node of it is known yet "
+				"(connect to cfg:7000: connection refused)\n");
+	members_free(members);
+	topology_unref(topology);
+	fake_settle(loop);
+	loop_run_out(loop);
+	chunk_pool_fini(&chunks);
+	loop_free(loop);
+}
+END_TEST
+
 START_TEST(is_not_ready_while_it_drains)
 {
 	fleet_set_state(&fleet, FLEET_A, ENDPOINT_UP);
@@ -101,6 +145,7 @@ Suite *view_suite(void)
 	tcase_add_test(tc, is_not_ready_by_a_replica);
 	tcase_add_test(tc, says_which_pools_cannot_serve_and_why);
 	tcase_add_test(tc, gives_a_line_for_each_pool);
+	tcase_add_test(tc, says_why_no_node_has_been_found);
 	tcase_add_test(tc, is_not_ready_while_it_drains);
 	tcase_add_test(tc, tells_the_last_error_in_words);
 	suite_add_tcase(suite, tc);

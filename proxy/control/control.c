@@ -318,6 +318,7 @@ static void init(struct control *control, const struct config *config, const cha
 		.started = time(NULL),
 		.reload = reload_state(control->reload),
 		.health = registry_health(control->registry),
+		.members = registry_members(control->registry),
 	};
 }
 

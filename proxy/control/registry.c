@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "control/ids.h"
-#include "control/members.h"
 #include "control/names.h"
 #include "control/pauses.h"
 #include "control/roles.h"
@@ -85,6 +84,11 @@ static struct topology *newest(const struct registry *registry)
 const struct health *registry_health(const struct registry *registry)
 {
 	return registry->health;
+}
+
+const struct members *registry_members(const struct registry *registry)
+{
+	return registry->members;
 }
 
 /* ------------------------------------------------------------------ snapshots */

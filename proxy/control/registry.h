@@ -5,7 +5,7 @@
  *      config, members, dns, health -> roles -> specs -> topology -> ids -> crew
  *
  * Changes within REGISTRY_SOON_MS are one change. The control thread's.
- * Layer: control. Includes: config, crew, health.
+ * Layer: control. Includes: config, crew, health, members.
  */
 #ifndef CONTROL_REGISTRY_H
 #define CONTROL_REGISTRY_H
@@ -13,6 +13,7 @@
 #include "control/config.h"
 #include "control/crew.h"
 #include "control/health.h"
+#include "control/members.h"
 
 #define REGISTRY_SOON_MS 20 /* from the first sign of a change to the snapshot that has it */
 #define REGISTRY_NAMES_MS                                                                          \
@@ -58,6 +59,7 @@ bool registry_pause(struct registry *registry, const char *pool, enum pause paus
 void registry_suspect(struct registry *registry, uint16_t endpoint_id);
 
 const struct health *registry_health(const struct registry *registry);
+const struct members *registry_members(const struct registry *registry);
 
 /* Look no longer; then, when the loop has run out, free. */
 void registry_stop(struct registry *registry);

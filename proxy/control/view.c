@@ -64,12 +64,24 @@ bool view_pool_is_ready(const struct view *view, const struct pool *pool)
 	return false;
 }
 
+/* Why no source has named a node so far; NULL if one has, or has not answered at all yet. */
+static const char *why_unknown(const struct view *view, const struct pool *pool)
+{
+	if (view->members == NULL || !pool->shards[0].primary->is_unknown)
+		return NULL;
+	return members_trouble(view->members, pool->name);
+}
+
 /* One shard's trouble stands for all: a reader who needs every one asks for the status. */
 static void say_why(const struct view *view, const struct pool *pool, struct text *why)
 {
 	char error[VIEW_ERROR_MAX];
-	const char *first = NULL;
+	const char *first = why_unknown(view, pool);
 
+	if (first != NULL) {
+		text_printf(why, "pool %s: no node of it is known yet (%s)\n", pool->name, first);
+		return;
+	}
 	for (uint16_t i = 0; i < pool->n_shards && first == NULL; i++)
 		first = view_endpoint_error(view, pool->shards[i].primary, error);
 	text_printf(why, "pool %s: none of its %u shards is up", pool->name,

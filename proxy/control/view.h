@@ -1,6 +1,6 @@
 /*
  * view.h - what a running proxy knows of itself, for metrics and status: borrowed pointers.
- * Layer: control. Includes: health, reload, core/replicas, core/stats, route/topology.
+ * Layer: control. Includes: health, members, reload, core/replicas, core/stats, route/topology.
  */
 #ifndef CONTROL_VIEW_H
 #define CONTROL_VIEW_H
@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "control/health.h"
+#include "control/members.h"
 #include "control/reload.h"
 #include "core/replicas.h"
 #include "core/stats.h"
@@ -26,6 +27,7 @@ struct view {
 	bool leaving;			   /* and the process ends once it is drained */
 	const struct reload_state *reload; /* NULL: the settings never change */
 	const struct health *health;	   /* NULL: nothing is probed */
+	const struct members *members;	   /* NULL: every pool's shards are listed */
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include "cluster_text.h"
 #include "fake_node.h"
+#include "fake_resolver.h"
 #include "suites.h"
 
 #define INFO  "*2\r\n$7\r\nCLUSTER\r\n$4\r\nINFO\r\n"
@@ -260,6 +261,22 @@ START_TEST(a_hostile_answer_changes_nothing)
 }
 END_TEST
 
+/* As all names of nodes: the system may not know them. */
+START_TEST(asks_the_resolver_for_names)
+{
+	struct resolver *resolver = fake_resolver_new();
+
+	init(2);
+	say("abcxyz", OK, SIX);
+	fleet.resolver = resolver;
+	fake_fleet_begin(&fleet);
+	ck_assert_uint_eq(fake_resolver_open(resolver), 2);
+	ck_assert_ptr_null(fake_server(fleet.loop, 7001));
+	fake_fleet_end(&fleet);
+	fake_resolver_free(resolver);
+}
+END_TEST
+
 Suite *discovery_cluster_suite(void)
 {
 	Suite *suite = suite_create("discovery_cluster");
@@ -276,6 +293,7 @@ Suite *discovery_cluster_suite(void)
 	tcase_add_test(tcase, a_large_cluster_is_asked_little);
 	tcase_add_test(tcase, one_that_stalls_keeps_nobody_waiting);
 	tcase_add_loop_test(tcase, a_hostile_answer_changes_nothing, 0, (int)ARRAY_LEN(hostile));
+	tcase_add_test(tcase, asks_the_resolver_for_names);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

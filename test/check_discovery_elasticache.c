@@ -1,6 +1,7 @@
 #include <check.h>
 
 #include "fake_node.h"
+#include "fake_resolver.h"
 #include "suites.h"
 
 #define ENDPOINT 7000
@@ -240,6 +241,36 @@ START_TEST(logs_in_where_nodes_ask_for_it)
 }
 END_TEST
 
+/* As all names of nodes: the system may not know them. */
+START_TEST(asks_the_resolver_for_names)
+{
+	const char *const ip = "10.0.0.1";
+	struct resolver *resolver = fake_resolver_new();
+
+	fake_fleet_init(&fleet, PROTOCOL_MEMCACHED);
+	fleet.resolver = resolver;
+	fleet.pool.discover.elasticache = (char *)(uintptr_t) "cfg:7000";
+	fake_node_answer(ENDPOINT, GET, ONE);
+	fake_node_answer(7001, GET, TWO);
+	fake_fleet_begin(&fleet);
+	fake_resolver_answer(resolver, "cfg", NULL, 0);
+	expect_trouble("cfg:7000: its name is not resolved: there is no such name");
+	discovery_refresh(fleet.discovery);
+	fake_resolver_answer(resolver, "cfg", &ip, 1);
+	fake_fleet_settle(&fleet);
+	ck_assert_str_eq(fake_server(fleet.loop, ENDPOINT)->host, ip);
+	expect("=n:7001", 1);
+	/* The node that is asked in the endpoint's place. */
+	discovery_refresh(fleet.discovery);
+	fake_resolver_answer(resolver, "cfg", NULL, 0);
+	fake_resolver_answer(resolver, "n", &ip, 1);
+	fake_fleet_settle(&fleet);
+	expect("=n:7001 =n:7002", 2);
+	fake_fleet_end(&fleet);
+	fake_resolver_free(resolver);
+}
+END_TEST
+
 Suite *discovery_elasticache_suite(void)
 {
 	Suite *suite = suite_create("discovery_elasticache");
@@ -258,6 +289,7 @@ Suite *discovery_elasticache_suite(void)
 	tcase_add_test(tcase, a_lower_version_is_old_news);
 	tcase_add_loop_test(tcase, a_hostile_answer_changes_nothing, 0, (int)ARRAY_LEN(hostile));
 	tcase_add_test(tcase, logs_in_where_nodes_ask_for_it);
+	tcase_add_test(tcase, asks_the_resolver_for_names);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -1,6 +1,7 @@
 #include <check.h>
 
 #include "fake_node.h"
+#include "fake_resolver.h"
 #include "suites.h"
 
 #define SENTINEL "*3\r\n$8\r\nSENTINEL\r\n"
@@ -330,6 +331,22 @@ START_TEST(a_refresh_asks_all)
 }
 END_TEST
 
+/* For its connection to ask and the one to listen at; as all names of nodes: the system may not know them. */
+START_TEST(asks_the_resolver_for_names)
+{
+	struct resolver *resolver = fake_resolver_new();
+
+	init(3);
+	all_say(A, NO_NODES);
+	fleet.resolver = resolver;
+	fake_fleet_begin(&fleet);
+	ck_assert_uint_eq(fake_resolver_open(resolver), 6);
+	ck_assert_ptr_null(fake_server(fleet.loop, S1));
+	fake_fleet_end(&fleet);
+	fake_resolver_free(resolver);
+}
+END_TEST
+
 Suite *discovery_sentinel_suite(void)
 {
 	Suite *suite = suite_create("discovery_sentinel");
@@ -351,6 +368,7 @@ Suite *discovery_sentinel_suite(void)
 	tcase_add_loop_test(tcase, a_hostile_answer_changes_nothing, 0, (int)ARRAY_LEN(hostile));
 	tcase_add_test(tcase, a_password_that_sentinels_do_not_ask_for_does_no_harm);
 	tcase_add_test(tcase, a_refresh_asks_all);
+	tcase_add_test(tcase, asks_the_resolver_for_names);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fake_io.h"
+#include "fake_resolver.h"
 #include "suites.h"
 
 #define PORT	   7000
@@ -535,6 +536,76 @@ START_TEST(nothing_is_told_after_it_was_freed)
 }
 END_TEST
 
+static const char *const two_ips[] = {"10.0.0.1", "10.0.0.2"};
+
+START_TEST(a_resolver_is_asked_for_each_connection)
+{
+	struct resolver *resolver = fake_resolver_new();
+
+	begin((struct probe_setup){.protocol = PROTOCOL_REDIS, .resolver = resolver});
+	ask("A\r\n");
+	ask("B\r\n");
+	ck_assert_uint_eq(fake_resolver_open(resolver), 1);
+	/* It may take longer than a connection may. */
+	fake_advance_ms(loop, CONNECT_MS * 10);
+	ck_assert_ptr_null(fake_server(loop, PORT));
+	fake_resolver_answer(resolver, "node", two_ips, 2);
+	ck_assert_str_eq(fake_server(loop, PORT)->host, "10.0.0.1");
+	let_connect(-ECONNREFUSED);
+	expect_told(0, PROBE_REFUSED, "", "connect to node:7000: connection refused");
+	expect_told(1, PROBE_REFUSED, "", "connect to node:7000: connection refused");
+	/* The next address after one that failed. */
+	ask("C\r\n");
+	fake_resolver_answer(resolver, "node", two_ips, 2);
+	ck_assert_str_eq(fake_server(loop, PORT)->host, "10.0.0.2");
+	let_connect(0);
+	expect("C\r\n");
+	say(":1\r\n");
+	expect_told(2, PROBE_REPLY, ":1\r\n", "");
+	ask("D\r\n");
+	expect("D\r\n");
+	end();
+	fake_resolver_free(resolver);
+}
+END_TEST
+
+START_TEST(a_name_that_is_not_resolved_ends_all_questions)
+{
+	struct resolver *resolver = fake_resolver_new();
+
+	begin((struct probe_setup){.protocol = PROTOCOL_REDIS, .resolver = resolver});
+	ask("A\r\n");
+	ask("B\r\n");
+	fake_resolver_answer(resolver, "node", NULL, 0);
+	for (size_t i = 0; i < 2; i++)
+		expect_told(i, PROBE_REFUSED, "",
+			    "node:7000: its name is not resolved: there is no such name");
+	ask("C\r\n");
+	ck_assert_uint_eq(fake_resolver_open(resolver), 1);
+	end();
+	ck_assert_uint_eq(n_told, 2);
+	fake_resolver_free(resolver);
+}
+END_TEST
+
+START_TEST(no_resolver_is_asked_for_an_address)
+{
+	struct resolver *resolver = fake_resolver_new();
+	struct probe_setup setup = {.address = {.host = "10.0.0.9", .port = PORT},
+				    .resolver = resolver,
+				    .protocol = PROTOCOL_REDIS,
+				    .connect_ms = CONNECT_MS};
+
+	begin_redis();
+	probe_free(probe);
+	probe = probe_new(loop, &setup);
+	ask("A\r\n");
+	ck_assert_str_eq(fake_server(loop, PORT)->host, "10.0.0.9");
+	end();
+	fake_resolver_free(resolver);
+}
+END_TEST
+
 Suite *probe_suite(void)
 {
 	Suite *suite = suite_create("probe");
@@ -559,6 +630,9 @@ Suite *probe_suite(void)
 	tcase_add_test(tcase, a_callback_may_ask_again);
 	tcase_add_test(tcase, a_callback_may_free_the_probe);
 	tcase_add_test(tcase, nothing_is_told_after_it_was_freed);
+	tcase_add_test(tcase, a_resolver_is_asked_for_each_connection);
+	tcase_add_test(tcase, a_name_that_is_not_resolved_ends_all_questions);
+	tcase_add_test(tcase, no_resolver_is_asked_for_an_address);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -169,6 +169,7 @@ void fake_fleet_begin(struct fake_fleet *fleet)
 {
 	const struct discovery_setup setup = {
 		.loop = fleet->loop,
+		.resolver = fleet->resolver,
 		.pool = &fleet->pool,
 		.on_found = on_found,
 		.arg = fleet,

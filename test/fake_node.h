@@ -13,7 +13,8 @@
 struct fake_fleet {
 	struct chunk_pool chunks;
 	struct loop *loop;
-	struct pool_spec pool; /* the test's to fill in before fake_fleet_begin() */
+	struct pool_spec pool;	   /* the test's to fill in before fake_fleet_begin() */
+	struct resolver *resolver; /* likewise; NULL: names need none */
 	struct discovery *discovery;
 	struct found found; /* the last that was told */
 	size_t n_told;

@@ -59,6 +59,7 @@ void discovery_init(struct discovery *discovery, const struct discovery_ops *ops
 	*discovery = (struct discovery){
 		.ops = ops,
 		.loop = setup->loop,
+		.resolver = setup->resolver,
 		.pool = alloc_string(setup->pool->name),
 		.on_found = setup->on_found,
 		.arg = setup->arg,

@@ -19,8 +19,8 @@ struct resolver; /* io/resolver.h */
 
 /* Borrowed for the discovery's life, but for `pool`, of which a copy is made of what is needed. */
 struct discovery_setup {
-	struct loop *loop; /* with a chunk pool: it has streams */
-	struct resolver *resolver;
+	struct loop *loop;	   /* with a chunk pool: it has streams */
+	struct resolver *resolver; /* NULL: the sources that need none ask the system for names */
 	uint32_t min_ttl_ms, max_ttl_ms; /* of answers of DNS; 0: 1 s and 5 minutes */
 	/* Its `discover`, `protocol`, `name`, `credentials` and timeouts. */
 	const struct pool_spec *pool;
@@ -57,6 +57,7 @@ extern const struct discovery_ops discovery_elasticache_ops, discovery_dns_ops, 
 struct discovery {
 	const struct discovery_ops *ops;
 	struct loop *loop;
+	struct resolver *resolver;
 	char *pool; /* its name, for the log */
 	void (*on_found)(void *arg, const struct found *found);
 	void *arg;

@@ -70,6 +70,7 @@ static void add_asker(struct source *source, const char *text, uint32_t after_ms
 {
 	struct asker *asker = alloc_zeroed(1, sizeof(*asker));
 	struct probe_setup setup = {
+		.resolver = source->base.resolver,
 		.protocol = PROTOCOL_REDIS,
 		.user = source->user,
 		.password = source->password,

@@ -21,7 +21,6 @@
 
 struct source {
 	struct discovery base;
-	struct resolver *resolver;
 	char *name;
 	uint16_t port; /* of addresses */
 	struct pace pace;
@@ -118,10 +117,10 @@ static void ask(void *arg)
 	timer_stop(source->timer);
 	source->is_again = false;
 	source->asked_us = loop_now_us(source->base.loop);
-	source->query =
-		is_srv(source)
-			? resolver_services(source->resolver, source->name, on_answer, source)
-			: resolver_addresses(source->resolver, source->name, on_answer, source);
+	source->query = is_srv(source) ? resolver_services(source->base.resolver, source->name,
+							   on_answer, source)
+				       : resolver_addresses(source->base.resolver, source->name,
+							    on_answer, source);
 }
 
 static void refresh(struct discovery *discovery)
@@ -161,7 +160,6 @@ static struct discovery *begin(const struct discovery_setup *setup, const struct
 	uint32_t max_ms = setup->max_ttl_ms > 0 ? setup->max_ttl_ms : MAX_TTL_MS;
 
 	discovery_init(&source->base, ops, setup);
-	source->resolver = setup->resolver;
 	source->name = alloc_string(name);
 	source->port = port;
 	pace_init(&source->pace, every_ms > 0 ? every_ms : min_ms, every_ms > 0 ? every_ms : max_ms,

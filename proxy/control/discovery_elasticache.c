@@ -155,6 +155,7 @@ static struct discovery *new (const struct discovery_setup *setup)
 	source->user = copy_of(pool->credentials.name);
 	source->password = copy_of(pool->credentials.password.text);
 	source->node = (struct probe_setup){
+		.resolver = setup->resolver,
 		.protocol = PROTOCOL_MEMCACHED,
 		.user = source->user,
 		.password = source->password,

@@ -236,6 +236,7 @@ static void init_sentinel(struct source *source, size_t index, uint32_t connect_
 {
 	struct sentinel *sentinel = &source->sentinels[index];
 	struct probe_setup setup = {
+		.resolver = source->base.resolver,
 		.protocol = PROTOCOL_REDIS,
 		.user = source->user,
 		.password = source->password,

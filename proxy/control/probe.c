@@ -9,6 +9,7 @@
 #include "core/connset.h"
 #include "core/handshake.h"
 #include "core/reconnect.h"
+#include "io/resolver.h"
 #include "io/stream.h"
 #include "proto/codec.h"
 
@@ -26,13 +27,15 @@ struct question {
 TAILQ_HEAD(question_list, question);
 
 enum probe_state {
-	PROBE_IDLE,	  /* no connection */
+	PROBE_IDLE, /* no connection */
+	PROBE_RESOLVING,
 	PROBE_CONNECTING, /* until the login is answered */
 	PROBE_READY
 };
 
 struct probe {
 	struct loop *loop;
+	struct resolver *resolver;
 	const struct codec *codec;
 	struct endpoint node; /* its address and text alone */
 	struct handshake_login login;
@@ -43,8 +46,9 @@ struct probe {
 	void *arg;
 
 	struct question_list questions;
-	struct stream *stream; /* NULL while idle */
-	struct timer *timer;   /* for connecting, or for the oldest question's answer */
+	struct resolver_query *query; /* NULL unless resolving */
+	struct stream *stream;	      /* NULL while idle or resolving */
+	struct timer *timer;	      /* for connecting, or for the oldest question's answer */
 	struct frame frame;
 	struct text reply; /* what came of it */
 	uint32_t logins;   /* replies to the login that are to come */
@@ -80,18 +84,31 @@ static void begin_reply(struct probe *probe)
 	text_reset(&probe->reply);
 }
 
-static void begin(struct probe *probe)
+static void connect_to(struct probe *probe, const char *host)
 {
-	const struct address *address = &probe->node.address;
 	struct chain bytes = {0};
 
 	probe->state = PROBE_CONNECTING;
 	begin_reply(probe);
-	probe->stream = stream_connect(probe->loop, address->host, address->port, probe->attempts++,
-				       &stream_events, probe);
+	probe->stream = stream_connect(probe->loop, host, probe->node.address.port,
+				       probe->attempts++, &stream_events, probe);
 	probe->logins = handshake_write_login(loop_chunks(probe->loop), &probe->login, &bytes);
 	stream_write(probe->stream, &bytes);
 	timer_start(probe->timer, probe->connect_ms);
+}
+
+static void on_resolved(void *arg, const struct resolver_answer *answer);
+
+static void begin(struct probe *probe)
+{
+	const struct address *address = &probe->node.address;
+
+	if (probe->resolver == NULL || address->is_unix || address_host_is_ip(address->host)) {
+		connect_to(probe, address->host);
+		return;
+	}
+	probe->state = PROBE_RESOLVING;
+	probe->query = resolver_addresses(probe->resolver, address->host, on_resolved, probe);
 }
 
 static void come_up(struct probe *probe)
@@ -103,6 +120,9 @@ static void come_up(struct probe *probe)
 
 static void go_idle(struct probe *probe)
 {
+	if (probe->query != NULL)
+		resolver_cancel(probe->query);
+	probe->query = NULL;
 	stream_close(probe->stream);
 	probe->stream = NULL;
 	probe->state = PROBE_IDLE;
@@ -123,15 +143,11 @@ static void tell(struct probe *probe, struct question *question, const struct pr
 
 /* The connection is of no more use: close it, and tell all who wait. One may ask again, which begins
  * anew. */
-static void lose(struct probe *probe, enum probe_result result, int fault)
+static void lose_because(struct probe *probe, enum probe_result result, const char *why)
 {
 	struct question_list lost = TAILQ_HEAD_INITIALIZER(lost);
+	const struct probe_answer answer = {.result = result, .why = why};
 	struct question *question;
-	char why[CONNSET_WHY_MAX];
-	const struct probe_answer answer = {
-		.result = result,
-		.why = connset_fault_text(fault, &probe->node, why),
-	};
 
 	go_idle(probe);
 	TAILQ_CONCAT(&lost, &probe->questions, link);
@@ -139,6 +155,28 @@ static void lose(struct probe *probe, enum probe_result result, int fault)
 		TAILQ_REMOVE(&lost, question, link);
 		tell(probe, question, &answer);
 	}
+}
+
+static void lose(struct probe *probe, enum probe_result result, int fault)
+{
+	char why[CONNSET_WHY_MAX];
+
+	lose_because(probe, result, connset_fault_text(fault, &probe->node, why));
+}
+
+static void on_resolved(void *arg, const struct resolver_answer *answer)
+{
+	struct probe *probe = arg;
+	char why[CONNSET_WHY_MAX];
+
+	probe->query = NULL;
+	if (answer->status == RESOLVER_OK) {
+		connect_to(probe, answer->ips[probe->attempts % answer->n_ips].text);
+		return;
+	}
+	snprintf(why, sizeof(why), "%s: its name is not resolved: %s", probe->node.text,
+		 answer->why);
+	lose_because(probe, PROBE_REFUSED, why);
 }
 
 static void take_login(struct probe *probe, struct span reply)
@@ -275,6 +313,7 @@ struct probe *probe_new(struct loop *loop, const struct probe_setup *setup)
 	struct probe *probe = alloc_zeroed(1, sizeof(*probe));
 
 	probe->loop = loop;
+	probe->resolver = setup->resolver;
 	probe->codec = setup->protocol == PROTOCOL_REDIS ? &codec_redis
 		       : setup->is_binary		 ? &codec_mc_binary
 							 : &codec_memcached;

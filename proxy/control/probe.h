@@ -17,6 +17,8 @@
 #include "route/endpoint.h"
 #include "route/spec.h"
 
+struct resolver; /* io/resolver.h */
+
 #define PROBE_REPLY_MAX (1024 * 1024) /* bytes: a node says less of itself, a longer reply lies */
 
 enum probe_result {
@@ -39,8 +41,9 @@ struct probe_answer {
 /* Copied, but for arg. */
 struct probe_setup {
 	struct address
-		address;   /* an IP or a socket's path; a name is looked up for each connection */
-	const char *shown; /* what people know the node as; NULL: the address */
+		address; /* an IP, a socket's path, or a name, which is looked up for each connection */
+	struct resolver *resolver; /* whom names are asked of, borrowed; NULL: the system's way */
+	const char *shown;	   /* what people know the node as; NULL: the address */
 	enum pool_protocol protocol;
 	bool is_binary;		     /* of memcached: ask in packets */
 	const char *user, *password; /* to log in with; NULL: none */
@@ -59,7 +62,8 @@ NODISCARD struct probe *probe_new(struct loop *loop, const struct probe_setup *s
 
 /*
  * Ask; the bytes are copied, and one reply answers them. fn(arg, answer) comes once, within connect_ms
- * and timeout_ms of the question's turn. It may ask again or free the probe.
+ * and timeout_ms of the question's turn, and what its resolver takes for a name. It may ask again or free
+ * the probe.
  */
 void probe_ask(struct probe *probe, struct span question, uint32_t timeout_ms,
 	       void (*fn)(void *arg, const struct probe_answer *answer), void *arg);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -12,24 +11,17 @@
 #include "control/names.h"
 #include "control/pauses.h"
 #include "control/roles.h"
+#include "control/snapshots.h"
 #include "control/specs.h"
 
 #define URGENT_MS	 100	/* between looks at shards without a primary */
 #define REFRESH_EVERY_US 100000 /* at most, that sources are asked because a node fails */
 
-/* A topology that some worker may still look at. */
-struct snapshot {
-	TAILQ_ENTRY(snapshot) link;
-	struct topology *topology;
-};
-
-TAILQ_HEAD(snapshot_list, snapshot);
-
 struct registry {
 	struct registry_setup setup;
 	const struct config *config;
 	struct ids *ids;
-	struct snapshot_list snapshots; /* the newest first */
+	struct snapshots *snapshots;
 	uint64_t version;
 	struct names *names;
 	struct members *members;
@@ -60,6 +52,7 @@ struct registry *registry_new(const struct registry_setup *setup)
 		health.seed = (uint64_t)time(NULL);
 	registry->setup = *setup;
 	registry->ids = ids_new();
+	registry->snapshots = snapshots_new(registry->ids);
 	registry->members = members_new(setup->loop, on_must, registry);
 	registry->roles = roles_new();
 	registry->outages =
@@ -70,15 +63,12 @@ struct registry *registry_new(const struct registry_setup *setup)
 	registry->patience = timer_new(setup->loop, on_names, registry);
 	registry->names = names_new(setup->loop, on_sign, registry);
 	registry->urgent = timer_new(setup->loop, on_urgent, registry);
-	TAILQ_INIT(&registry->snapshots);
 	return registry;
 }
 
 static struct topology *newest(const struct registry *registry)
 {
-	const struct snapshot *snapshot = TAILQ_FIRST(&registry->snapshots);
-
-	return snapshot != NULL ? snapshot->topology : NULL;
+	return snapshots_newest(registry->snapshots);
 }
 
 const struct health *registry_health(const struct registry *registry)
@@ -93,26 +83,6 @@ const struct members *registry_members(const struct registry *registry)
 
 /* ------------------------------------------------------------------ snapshots */
 
-static void forget(struct registry *registry, struct snapshot *snapshot)
-{
-	TAILQ_REMOVE(&registry->snapshots, snapshot, link);
-	ids_drop(registry->ids, snapshot->topology);
-	topology_unref(snapshot->topology);
-	free(snapshot);
-}
-
-/* Let go of those that nobody but this list has a reference to. */
-static void tidy(struct registry *registry)
-{
-	struct snapshot *snapshot, *next;
-
-	for (snapshot = TAILQ_FIRST(&registry->snapshots); snapshot != NULL; snapshot = next) {
-		next = TAILQ_NEXT(snapshot, link);
-		if (topology_refs(snapshot->topology) == 1)
-			forget(registry, snapshot);
-	}
-}
-
 /* Clients compare versions over restarts too, so they follow the clock. */
 static uint64_t next_version(const struct registry *registry)
 {
@@ -124,10 +94,8 @@ static uint64_t next_version(const struct registry *registry)
 static void publish(struct registry *registry, struct topology *topology)
 {
 	struct topology *before = newest(registry);
-	struct snapshot *snapshot = alloc_zeroed(1, sizeof(*snapshot));
 
-	snapshot->topology = topology;
-	TAILQ_INSERT_HEAD(&registry->snapshots, snapshot, link);
+	snapshots_add(registry->snapshots, topology);
 	registry->version = topology->version;
 	registry->waits_names = registry->must_publish = false;
 	timer_stop(registry->patience);
@@ -147,7 +115,7 @@ static struct topology *build(struct registry *registry, const struct config *co
 	struct topology *topology;
 	struct specs specs;
 
-	tidy(registry);
+	snapshots_tidy(registry->snapshots);
 	specs_build(&specs, config,
 		    &(struct specs_known){registry->members, registry->roles, registry->outages,
 					  registry->pauses});
@@ -203,8 +171,7 @@ struct topology *registry_prepare(struct registry *registry, const struct config
 
 void registry_discard(struct registry *registry, struct topology *topology)
 {
-	ids_drop(registry->ids, topology);
-	topology_unref(topology);
+	snapshots_drop(registry->snapshots, topology);
 	go_back(registry);
 }
 
@@ -217,8 +184,7 @@ void registry_commit(struct registry *registry, const struct config *config,
 		publish(registry, topology);
 		return;
 	}
-	ids_drop(registry->ids, topology);
-	topology_unref(topology);
+	snapshots_drop(registry->snapshots, topology);
 	registry->waits_names = true;
 	timer_start(registry->patience, REGISTRY_NAMES_MS);
 }
@@ -299,8 +265,7 @@ static void on_soon(void *arg)
 		return;
 	}
 	if (registry->waits_names && names_are_pending(registry->names, next)) {
-		ids_drop(registry->ids, next);
-		topology_unref(next);
+		snapshots_drop(registry->snapshots, next);
 	} else if (registry->waits_names || registry->must_publish || has_changed(registry, next)) {
 		publish(registry, next);
 	} else {
@@ -413,10 +378,7 @@ void registry_stop(struct registry *registry)
 
 void registry_free(struct registry *registry)
 {
-	while (!TAILQ_EMPTY(&registry->snapshots))
-		/* It is off the list by then, which the analyzer does not see.
-		 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-		forget(registry, TAILQ_FIRST(&registry->snapshots));
+	snapshots_free(registry->snapshots);
 	roles_free(registry->roles);
 	ids_free(registry->ids);
 	free(registry);

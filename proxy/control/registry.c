@@ -31,16 +31,18 @@ struct registry {
 	struct health *health;
 	struct timer *soon, *patience, *urgent;
 	uint64_t refreshed_us;
-	bool is_due;	   /* `soon` runs */
-	bool must_publish; /* something has changed that has_changed() does not see */
-	bool waits_names;  /* a configuration is committed that the workers are not told yet */
+	uint64_t patient_us; /* until then names may be waited for */
+	bool is_due;	     /* `soon` runs */
+	bool must_publish;   /* something has changed that has_changed() does not see */
+	bool waits_names; /* the workers are not told yet of a configuration, or of nodes found */
 };
 
 static void on_sign(void *arg);
 static void on_health(void *arg, const struct endpoint *endpoint);
 static void on_must(void *arg);
 static void on_soon(void *arg);
-static void on_names(void *arg);
+static void on_found(void *arg);
+static void publish_now(void *arg);
 static void on_urgent(void *arg);
 
 struct registry *registry_new(const struct registry_setup *setup)
@@ -53,14 +55,14 @@ struct registry *registry_new(const struct registry_setup *setup)
 	registry->setup = *setup;
 	registry->ids = ids_new();
 	registry->snapshots = snapshots_new(registry->ids);
-	registry->members = members_new(setup->loop, on_must, registry);
+	registry->members = members_new(setup->loop, on_found, registry);
 	registry->roles = roles_new();
 	registry->outages =
 		outages_new(&(struct outages_setup){setup->loop, on_sign, registry, setup->stats});
 	registry->pauses = pauses_new(setup->loop, on_must, registry);
 	registry->health = health_new(&health);
 	registry->soon = timer_new(setup->loop, on_soon, registry);
-	registry->patience = timer_new(setup->loop, on_names, registry);
+	registry->patience = timer_new(setup->loop, publish_now, registry);
 	registry->names = names_new(setup->loop, on_sign, registry);
 	registry->urgent = timer_new(setup->loop, on_urgent, registry);
 	return registry;
@@ -175,6 +177,17 @@ void registry_discard(struct registry *registry, struct topology *topology)
 	go_back(registry);
 }
 
+/* The time begins with the first of several changes: one that comes again and again stops none. */
+static void await_names(struct registry *registry)
+{
+	if (!registry->waits_names) {
+		registry->patient_us =
+			loop_now_us(registry->setup.loop) + REGISTRY_NAMES_MS * UINT64_C(1000);
+		timer_start(registry->patience, REGISTRY_NAMES_MS);
+	}
+	registry->waits_names = true;
+}
+
 void registry_commit(struct registry *registry, const struct config *config,
 		     struct topology *topology)
 {
@@ -185,8 +198,7 @@ void registry_commit(struct registry *registry, const struct config *config,
 		return;
 	}
 	snapshots_drop(registry->snapshots, topology);
-	registry->waits_names = true;
-	timer_start(registry->patience, REGISTRY_NAMES_MS);
+	await_names(registry);
 }
 
 /* Of what is known now. What is configured was looked at before; what was found may be wrong. */
@@ -221,6 +233,13 @@ static void on_must(void *arg)
 	on_sign(registry);
 }
 
+/* Keys would be refused whose new node is known by its name alone. */
+static void on_found(void *arg)
+{
+	await_names(arg);
+	on_sign(arg);
+}
+
 static void on_health(void *arg, const struct endpoint *endpoint)
 {
 	struct registry *registry = arg;
@@ -252,6 +271,14 @@ static bool has_changed(struct registry *registry, const struct topology *next)
 	return false;
 }
 
+/* A role that has changed waits for nothing. */
+static bool may_wait(const struct registry *registry, const struct topology *next)
+{
+	return registry->waits_names && !registry->must_publish &&
+	       loop_now_us(registry->setup.loop) < registry->patient_us &&
+	       names_are_pending(registry->names, next);
+}
+
 static void on_soon(void *arg)
 {
 	struct registry *registry = arg;
@@ -264,7 +291,7 @@ static void on_soon(void *arg)
 		registry->must_publish = false;
 		return;
 	}
-	if (registry->waits_names && names_are_pending(registry->names, next)) {
+	if (may_wait(registry, next)) {
 		snapshots_drop(registry->snapshots, next);
 	} else if (registry->waits_names || registry->must_publish || has_changed(registry, next)) {
 		publish(registry, next);
@@ -273,18 +300,14 @@ static void on_soon(void *arg)
 	}
 }
 
-static void publish_now(struct registry *registry)
+/* Names that are still not resolved are not waited for any longer. */
+static void publish_now(void *arg)
 {
+	struct registry *registry = arg;
 	struct topology *topology = build_again(registry);
 
 	if (topology != NULL)
 		publish(registry, topology);
-}
-
-/* Names that are still not resolved are not waited for any longer. */
-static void on_names(void *arg)
-{
-	publish_now(arg);
 }
 
 /* ------------------------------------------------------------------ failover */

@@ -17,7 +17,7 @@
 
 #define REGISTRY_SOON_MS 20 /* from the first sign of a change to the snapshot that has it */
 #define REGISTRY_NAMES_MS                                                                          \
-	2000 /* that a new configuration waits for names it brings to be resolved */
+	2000 /* that what is configured or found waits for names it brings to be resolved */
 
 struct registry;
 

@@ -64,6 +64,8 @@ void discovery_init(struct discovery *discovery, const struct discovery_ops *ops
 		.on_found = setup->on_found,
 		.arg = setup->arg,
 	};
+	if (setup->before != NULL)
+		found_copy(&discovery->last, &setup->before->last);
 }
 
 void discovery_fini(struct discovery *discovery)
@@ -77,8 +79,10 @@ void discovery_offer(struct discovery *discovery, const struct found *found)
 	struct found copy;
 
 	assert(found->n > 0);
-	if (found_equal(found, &discovery->last))
+	if (found_equal(found, &discovery->last)) {
+		discovery->last.version = found->version;
 		return;
+	}
 	found_copy(&copy, found);
 	found_sort(&copy);
 	found_fini(&discovery->last);

@@ -17,13 +17,17 @@
 struct discovery;
 struct resolver; /* io/resolver.h */
 
-/* Borrowed for the discovery's life, but for `pool`, of which a copy is made of what is needed. */
+/* Borrowed for the discovery's life, but for `pool` and `before`, of which a copy is made of what is
+ * needed. */
 struct discovery_setup {
 	struct loop *loop;	   /* with a chunk pool: it has streams */
 	struct resolver *resolver; /* NULL: the sources that need none ask the system for names */
 	uint32_t min_ttl_ms, max_ttl_ms; /* of answers of DNS; 0: 1 s and 5 minutes */
 	/* Its `discover`, `protocol`, `name`, `credentials` and timeouts. */
 	const struct pool_spec *pool;
+	/* One that asks the same source in another way, in whose place the new one comes: what it has
+	 * found counts, as it is in use. NULL: there is none. */
+	const struct discovery *before;
 	/* May refresh the discovery, and may not free it. */
 	void (*on_found)(void *arg, const struct found *found);
 	void *arg;
@@ -61,7 +65,7 @@ struct discovery {
 	char *pool; /* its name, for the log */
 	void (*on_found)(void *arg, const struct found *found);
 	void *arg;
-	struct found last;    /* what on_found was told */
+	struct found last;    /* what on_found was told; its version is the newest of the same */
 	struct error trouble; /* of the last look */
 	uint64_t told_us;     /* when the log had one last */
 };

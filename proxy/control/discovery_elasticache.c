@@ -24,7 +24,6 @@ struct elasticache {
 	uint32_t every_ms, request_ms, retry_ms;
 	struct timer *timer;
 	struct probe *probe; /* of the node that is being asked; NULL: none is */
-	uint64_t version;    /* of the newest list so far */
 	bool is_old;	     /* the node that is asked does not know the new question */
 	uint32_t asked;	     /* nodes, at this look */
 	uint32_t turn;	     /* which known node is asked next */
@@ -80,7 +79,6 @@ static void ask_next(struct elasticache *source)
 
 static void take_list(struct elasticache *source, struct found *found)
 {
-	source->version = found->version;
 	source->retry_ms = source->every_ms < RETRY_FIRST_MS ? source->every_ms : RETRY_FIRST_MS;
 	end_look(source, source->every_ms);
 	discovery_tell(&source->base, found);
@@ -90,10 +88,11 @@ static void take_list(struct elasticache *source, struct found *found)
 static int refuse_older(const struct elasticache *source, const struct found *found,
 			struct error *error)
 {
-	if (found->version >= source->version)
+	if (found->version >= source->base.last.version)
 		return 0;
 	return error_set(error, "version %llu of the nodes is told, which is older than %llu",
-			 (unsigned long long)found->version, (unsigned long long)source->version);
+			 (unsigned long long)found->version,
+			 (unsigned long long)source->base.last.version);
 }
 
 static void on_answer(void *arg, const struct probe_answer *answer)

@@ -11,7 +11,8 @@ struct member {
 	LIST_ENTRY(member) link;
 	struct members *members;
 	char *pool;
-	char *source; /* all that its discovery depends on */
+	char *source; /* whom its discovery asks, and what for */
+	char *way;    /* all else that its discovery depends on */
 	struct discovery *discovery;
 	struct found found;
 	bool is_wanted; /* while a configuration is followed */
@@ -44,6 +45,7 @@ static void free_member(struct member *member)
 	discovery_free(member->discovery);
 	found_fini(&member->found);
 	free(member->source);
+	free(member->way);
 	free(member->pool);
 	free(member);
 }
@@ -96,34 +98,53 @@ static char *source_of(const struct pool_spec *pool)
 	const struct discover_spec *discover = &pool->discover;
 	struct text out = {0};
 
-	text_printf(&out, "%d %u %u %u\n", pool->protocol, discover->every_ms,
-		    pool->settings.connect_ms, pool->settings.request_ms);
 	add_text(&out, discover->dns);
 	add_text(&out, discover->srv);
 	add_text(&out, discover->elasticache);
 	add_list(&out, &discover->sentinel);
 	add_list(&out, &discover->masters);
 	add_list(&out, &discover->cluster);
+	return out.p;
+}
+
+static char *way_of(const struct pool_spec *pool)
+{
+	struct text out = {0};
+
+	text_printf(&out, "%d %u %u %u\n", pool->protocol, pool->discover.every_ms,
+		    pool->settings.connect_ms, pool->settings.request_ms);
 	add_text(&out, pool->credentials.name);
 	add_text(&out, pool->credentials.password.text);
 	return out.p;
 }
 
-static void begin(struct members *members, struct member *member, const struct config *config,
-		  const struct pool_spec *pool)
+/* Take `now` in place of *text. True if they differ. */
+static bool replace(char **text, char *now)
 {
+	bool differ = *text == NULL || strcmp(*text, now) != 0;
+
+	free(*text);
+	*text = now;
+	return differ;
+}
+
+static void begin(struct members *members, struct member *member, const struct config *config,
+		  const struct pool_spec *pool, bool is_other)
+{
+	struct discovery *before = member->discovery;
 	const struct discovery_setup setup = {
 		.loop = members->loop,
 		.resolver = members->resolver,
 		.min_ttl_ms = config->dns_min_ttl_ms,
 		.max_ttl_ms = config->dns_max_ttl_ms,
 		.pool = pool,
+		.before = is_other ? NULL : before,
 		.on_found = on_found,
 		.arg = member,
 	};
 
-	discovery_free(member->discovery);
 	member->discovery = discovery_new(&setup);
+	discovery_free(before);
 }
 
 /* A pool whose source is another one keeps what the old one found until the new one finds something. */
@@ -131,7 +152,6 @@ static void follow(struct members *members, const struct config *config,
 		   const struct pool_spec *pool, bool is_renewed)
 {
 	struct member *member = find(members, pool->name);
-	char *source = source_of(pool);
 
 	if (member == NULL) {
 		member = alloc_zeroed(1, sizeof(*member));
@@ -140,13 +160,10 @@ static void follow(struct members *members, const struct config *config,
 		LIST_INSERT_HEAD(&members->list, member, link);
 	}
 	member->is_wanted = true;
-	if (member->source != NULL && strcmp(member->source, source) == 0 && !is_renewed) {
-		free(source);
-		return;
-	}
-	free(member->source);
-	member->source = source;
-	begin(members, member, config, pool);
+	bool is_other = replace(&member->source, source_of(pool));
+	bool is_asked_otherwise = replace(&member->way, way_of(pool));
+	if (is_other || is_asked_otherwise || is_renewed)
+		begin(members, member, config, pool, is_other);
 }
 
 void members_follow(struct members *members, const struct config *config, struct resolver *resolver)

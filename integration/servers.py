@@ -570,3 +570,55 @@ class Scripted:
             if found and self.is_probe(peer, found[0]):
                 del peer.buffer[: found[1]]
             assert not peer.buffer, bytes(peer.buffer[:200])
+
+
+STALL, CLOSE = object(), object()  # answers that are none
+
+
+class Table:
+    """Plays the part of a scripted server of memcached from a thread: a question is answered with what
+    `answers` has for it, by default with the error of those who do not know it."""
+
+    def __init__(self, server):
+        self.server, self.port, self.name = server, server.port, server.name
+        self.answers, self.asked = {}, collections.Counter()
+        self.begin()
+
+    def begin(self):
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def end(self):
+        self.ending.set()
+        self.thread.join()
+
+    def down(self):
+        """Connections are refused, and those that are there dropped."""
+        self.end()
+        self.server.stop()
+
+    def up(self):
+        self.server.listen()
+        self.begin()
+
+    def run(self):
+        while not self.ending.is_set():
+            if found := self.server.next(0.02):
+                self.answer(found[0], found[1][0])
+
+    def answer(self, peer, question):
+        self.asked[question] += 1
+        reply = self.answers.get(question, b"ERROR\r\n")
+        try:
+            if reply is CLOSE:
+                peer.close()
+            elif reply is not STALL:
+                peer.send(reply)
+        except OSError:
+            peer.close()
+
+    def wait_asked(self, times, question):
+        """So often from now on; the last answer may not have arrived yet."""
+        wanted = self.asked[question] + times
+        wire.wait_until(lambda: self.asked[question] >= wanted, f"{question} to be asked")

@@ -254,7 +254,8 @@ START_TEST(asks_the_resolver_for_names)
 	fake_node_answer(7001, GET, TWO);
 	fake_fleet_begin(&fleet);
 	fake_resolver_answer(resolver, "cfg", NULL, 0);
-	expect_trouble("cfg:7000: its name is not resolved: there is no such name");
+	fake_fleet_expect_trouble(&fleet,
+				  "cfg:7000: its name is not resolved: there is no such name");
 	discovery_refresh(fleet.discovery);
 	fake_resolver_answer(resolver, "cfg", &ip, 1);
 	fake_fleet_settle(&fleet);

@@ -210,3 +210,18 @@ void changes_write(const struct topology *before, const struct topology *now, st
 			text_puts(next(&line), "gone");
 	}
 }
+
+bool changes_any(const struct topology *before, const struct topology *now)
+{
+	if (before == NULL || before->n_endpoints != now->n_endpoints)
+		return true;
+	for (uint16_t i = 0; i < before->n_endpoints; i++) {
+		const struct endpoint *one = &before->endpoints[i], *other = &now->endpoints[i];
+
+		if (one->id != other->id || one->is_replica != other->is_replica ||
+		    one->is_barred != other->is_barred ||
+		    one->shard->is_away != other->shard->is_away)
+			return true;
+	}
+	return false;
+}

@@ -1,5 +1,5 @@
 /*
- * changes.h - what one topology has that another has not, as one line for the log.
+ * changes.h - what one topology has that another has not: whether it is anything, and one line for the log.
  * Layer: control. Includes: base/text, route/topology.
  */
 #ifndef CONTROL_CHANGES_H
@@ -13,5 +13,9 @@
  * moves; ..." for all pools that differ. Nothing is appended where none does in what the line tells.
  */
 void changes_write(const struct topology *before, const struct topology *now, struct text *out);
+
+/* Do their nodes differ, or what is done with them? Of health alone nothing is told. `before` may be NULL:
+ * then they do. */
+bool changes_any(const struct topology *before, const struct topology *now);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "control/changes.h"
 #include "control/ids.h"
 #include "control/names.h"
 #include "control/pauses.h"
@@ -33,7 +34,7 @@ struct registry {
 	uint64_t refreshed_us;
 	uint64_t patient_us; /* until then names may be waited for */
 	bool is_due;	     /* `soon` runs */
-	bool must_publish;   /* something has changed that has_changed() does not see */
+	bool must_publish;   /* something has changed that changes_any() does not see */
 	bool waits_names; /* the workers are not told yet of a configuration, or of nodes found */
 };
 
@@ -255,22 +256,6 @@ static void on_health(void *arg, const struct endpoint *endpoint)
 		on_must(registry);
 }
 
-/* Roles are only one of the things that may have changed; of health alone nothing is told. */
-static bool has_changed(struct registry *registry, const struct topology *next)
-{
-	const struct topology *now = newest(registry);
-
-	if (now == NULL || now->n_endpoints != next->n_endpoints)
-		return true;
-	for (uint16_t i = 0; i < now->n_endpoints; i++)
-		if (now->endpoints[i].id != next->endpoints[i].id ||
-		    now->endpoints[i].is_replica != next->endpoints[i].is_replica ||
-		    now->endpoints[i].is_barred != next->endpoints[i].is_barred ||
-		    now->endpoints[i].shard->is_away != next->endpoints[i].shard->is_away)
-			return true;
-	return false;
-}
-
 /* A role that has changed waits for nothing. */
 static bool may_wait(const struct registry *registry, const struct topology *next)
 {
@@ -293,7 +278,8 @@ static void on_soon(void *arg)
 	}
 	if (may_wait(registry, next)) {
 		snapshots_drop(registry->snapshots, next);
-	} else if (registry->waits_names || registry->must_publish || has_changed(registry, next)) {
+	} else if (registry->waits_names || registry->must_publish ||
+		   changes_any(newest(registry), next)) {
 		publish(registry, next);
 	} else {
 		registry_discard(registry, next);

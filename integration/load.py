@@ -322,7 +322,7 @@ class Pipeliner(Client):
         try:
             self.library.send(b"".join(wire.command(*words) for words in plan))
             while left:
-                self.settle(left[0], wire.decode(self.library.read_reply()), begun)
+                self.settle(left, wire.decode(self.library.read_reply()), begun)
                 left.popleft()
         except (OSError, wire.WireError) as err:
             for words in left:
@@ -336,7 +336,9 @@ class Pipeliner(Client):
         key = self.rng.choice(list(self.cells))
         return (kind, key, self.new_value(key)) if kind == "SET" else (kind, key)
 
-    def settle(self, words, reply, begun):
+    def settle(self, left, reply, begun):
+        """The reply of the first that is left."""
+        words = left[0]
         kind, key = words[:2]
         if isinstance(reply, wire.ErrorReply):
             self.fail(words, reply, MAY_HAVE_RUN in str(reply))
@@ -348,7 +350,7 @@ class Pipeliner(Client):
             self.judge_count(key, self.counters[key], reply)
         elif kind == "SET":
             self.cells[key].last = words[2]
-        else:
+        elif not self.load.overtaken or ("SET", key, reply) not in left:
             self.judge_value(key, reply)
 
     def fail(self, words, err, unknown):
@@ -375,13 +377,15 @@ class Load:
     mix          how often INCR, SET, GET, MGET
     lossy        the servers may lose what they acknowledged, as a primary that is killed before its
                  replica has all: what is left to see is that nothing was applied twice
+    overtaken    a read may see a write that stands behind it in the pipeline, as the two go to a replica
+                 and to its primary
     """
 
     def __init__(self, address, protocol="redis", clients=6, rate=2000, seed=None, steady=None,
                  counted=None, judges=True, reconnect=False, mix=(3, 2, 3, 1), password=None,
-                 prefix=b"", lossy=False):
+                 prefix=b"", lossy=False, overtaken=False):
         self.address, self.protocol, self.reconnect = address, protocol, reconnect
-        self.password, self.mix = password, mix
+        self.password, self.mix, self.overtaken = password, mix, overtaken
         self.is_cache = protocol == "memcached"
         self.judges, self.lossy = judges and not self.is_cache, lossy
         self.seed = seed or int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))

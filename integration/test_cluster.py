@@ -347,7 +347,7 @@ def test_a_failover_keeps_the_names_of_shards(cluster, start):
 def test_a_replica_is_killed(cluster, start):
     """Nobody notices."""
     proxy = start(cluster, reads="prefer-replica", read_your_writes="5s")
-    with load.Load(proxy.address(), rate=RATE) as clients:
+    with load.Load(proxy.address(), rate=RATE, overtaken=True) as clients:
         clients.wait_more(300)
         victim = cluster.replicas_of(cluster.masters()[0])[0]
         victim.kill()

@@ -160,14 +160,21 @@ static void queued_done(struct call *call, enum call_result result)
 	plan_answer(call, result);
 }
 
-static bool is_on_other_shard(struct request *request, const struct transaction *tx,
-			      const struct shard *shard, const char *text)
+static bool is_on_other_shard(const struct transaction *tx, const struct shard *shard)
 {
-	if (shard == NULL || tx->shard == NULL || shard == tx->shard)
-		return false;
+	return shard != NULL && tx->shard != NULL && shard != tx->shard;
+}
+
+/* `what` cannot be on two shards. */
+static void refuse_other_shard(struct request *request, const char *what)
+{
+	char text[CALL_TEXT_MAX];
+
+	snprintf(text, sizeof(text),
+		 "-CROSSSLOT Keys in request don't hash to the same slot: slipring %s one shard",
+		 what);
 	stat_add(&request->engine->stats->counter[STAT_CROSSSLOT], 1);
 	answer(request, text, true);
-	return true;
 }
 
 void transaction_queue(struct request *request, const struct command_bytes *command,
@@ -183,10 +190,9 @@ void transaction_queue(struct request *request, const struct command_bytes *comm
 	} else if (tx->lease == NULL && tx->refused == NULL &&
 		   (tx->is_dirty || (shard == NULL && tx->shard == NULL))) {
 		queue_here(request, command, tx);
-	} else if (is_on_other_shard(request, tx, shard,
-				     "-CROSSSLOT Keys in request don't hash to the same slot: "
-				     "slipring runs a transaction on one shard")) {
+	} else if (is_on_other_shard(tx, shard)) {
 		tx->is_dirty = true;
+		refuse_other_shard(request, "runs a transaction on");
 	} else {
 		tx->shard = tx->shard != NULL ? tx->shard : shard;
 		take_bytes(request, command);
@@ -331,9 +337,9 @@ static void run_watch(struct request *request, const struct command_bytes *comma
 		tell_lost(request, tx);
 	} else if (tx->is_stale) {
 		answer(request, "+OK", false);
-	} else if (!is_on_other_shard(request, tx, shard,
-				      "-CROSSSLOT Keys in request don't hash to the same slot: "
-				      "slipring watches keys of one shard")) {
+	} else if (is_on_other_shard(tx, shard)) {
+		refuse_other_shard(request, "watches keys of");
+	} else {
 		tx->shard = shard;
 		/* What is read next must not be read before it is watched, wherever that is. */
 		session->is_held = shard->holds;

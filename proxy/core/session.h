@@ -28,15 +28,15 @@ struct session {
 	const struct pool *pool;
 	const struct user *user; /* NULL where nobody has to say who it is */
 	struct conn_kind kind;
-	enum reads reads; /* READONLY and READWRITE say it; else READS_UNSET */
-	enum reply_mode reply;
-	bool needs_auth;	/* it must say who it is first */
-	bool has_begun_login;	/* memcached binary: SASL_STEP may come */
-	bool is_held;		/* its next command waits until the one under way is answered */
-	bool is_watched;	/* each command is looked at by serve/admit */
-	bool is_slow_ok;	/* CLIENT NO-EVICT: not closed for the memory it holds */
-	uint64_t identity;	/* whose writes its reads must see: see pool_settings.identity */
 	struct written written; /* by what was queued since MULTI */
+	enum reads reads;	/* READONLY and READWRITE say it; else READS_UNSET */
+	enum reply_mode reply;
+	bool needs_auth;      /* it must say who it is first */
+	bool has_begun_login; /* memcached binary: SASL_STEP may come */
+	bool is_held;	      /* its next command waits until the one under way is answered */
+	bool is_watched;      /* each command is looked at by serve/admit */
+	bool is_slow_ok;      /* CLIENT NO-EVICT: not closed for the memory it holds */
+	uint64_t identity;    /* whose writes its reads must see: see pool_settings.identity */
 	struct transaction *transaction;
 	struct call *pinned; /* a blocking command, or SELECT, under way; or NULL */
 	struct subscriber *subscriber;

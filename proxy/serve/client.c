@@ -62,6 +62,7 @@ static void leave(struct client *client)
 	stat_add(&client->stats->clients, (uint64_t)-1);
 	stat_add(&client->stats->closed, 1);
 	stat_add(&engine->stats->counter[STAT_CLIENTS_CLOSED], 1);
+	client->freeing.run = free_client;
 	loop_defer(engine->loop, &client->freeing);
 	if (clients->draining && clients->n == 0)
 		clients->on_empty(clients->on_empty_arg);
@@ -448,7 +449,6 @@ void client_accept(struct clients *clients, const struct pool *pool, int fd, boo
 	client->id = ++clients->next_id * engine->n_workers + engine->worker;
 	client_identify(client);
 	client->connected_us = client->active_us = loop_now_us(engine->loop);
-	client->freeing.run = free_client;
 	TAILQ_INIT(&client->requests);
 	TAILQ_INSERT_TAIL(&clients->list, client, link);
 	clients->n++;

@@ -37,8 +37,12 @@ struct clients {
 	void *on_empty_arg;
 };
 
+/* There may be ten thousand idle ones: see that it has no holes. */
 struct client {
-	TAILQ_ENTRY(client) link;
+	union {
+		TAILQ_ENTRY(client) link;
+		struct deferred freeing; /* once it is off the list */
+	};
 	struct clients *clients;
 	struct engine *engine;
 	struct era *era; /* whose topology has `pool` */
@@ -47,7 +51,6 @@ struct client {
 	struct pool_stats *stats;
 	struct stream *stream;
 	struct request_list requests;
-	uint32_t in_flight;
 	struct session session;
 	struct chain pushes; /* that wait for the end of a long reply */
 	struct parse_state parse;
@@ -56,6 +59,7 @@ struct client {
 	uint64_t connected_us, active_us;
 	const struct command *last; /* that it sent, or NULL */
 	char *name;		    /* CLIENT SETNAME, or NULL */
+	uint32_t in_flight;
 	bool asks;     /* its CLIENT KILL is under way, which it is told of even if it is meant */
 	bool blocked;  /* bytes wait to be parsed until there is room again */
 	bool is_known; /* memcached: its first byte has said what it speaks */
@@ -65,7 +69,6 @@ struct client {
 	bool closing;  /* no command is taken any more: close once all is answered */
 	bool finished; /* all is answered: what is left is to be sent, then it goes */
 	bool gone;
-	struct deferred freeing;
 };
 
 /* Take over a connected socket for a pool; it owns itself from then on. */

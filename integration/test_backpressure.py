@@ -292,7 +292,10 @@ def test_64_mib_value_to_a_slow_reader(make_proxy, own_servers, ring):
 def test_reader_at_1_kib_a_second(make_proxy, own_servers, ring):
     """Served or closed, never a reason for others to wait or for memory to grow."""
     nodes = own_servers(servers.Redis, 3)
-    proxy = make_proxy(slipring.pool("redis", nodes, limits={"request": "64m"}))
+    # A server that writes 48 MiB to each of four may take its time for that.
+    proxy = make_proxy(slipring.pool("redis", nodes, limits={"request": "64m"},
+                                     timeouts={"connect": "10s", "request": "30s"},
+                                     health={"every": "30s", "timeout": "30s"}))
     huge, small = ring.keys("a", 2)
     with proxy.connect() as conn:
         assert conn.call("SET", huge, pattern(48 * MIB)) == OK

@@ -31,10 +31,10 @@ build_preset() {
 
 # Debian's own Python, which has the client libraries; another may come first in PATH. What needs
 # libraries from npm fails if they cannot be had, and the libraries' own tests are skipped. Most tests wait
-# for what servers do, so three run side by side, each file's with its own servers.
+# for what servers do, so two run side by side, each file's with its own servers.
 pytest_run() {
 	scripts/install-npm || true
 	scripts/fetch-suites || true
 	# shellcheck disable=SC2086 # a list of paths
-	/usr/bin/python3 -m pytest -q -n "${PYTEST_WORKERS:-3}" --dist loadfile ${PYTEST_PATHS:-integration} "$@"
+	/usr/bin/python3 -m pytest -q -n "${PYTEST_WORKERS:-2}" --dist loadfile ${PYTEST_PATHS:-integration} "$@"
 }

@@ -819,7 +819,7 @@ def test_client_that_leaves_at_each_byte(cluster, protocol, how):
             conn.close()
     with proxy.connect() as conn:
         assert store(conn, b"leave") == stored(protocol)
-    wait_until(lambda: proxy.descriptors() <= before + 3, "the clients' descriptors to be closed")
+    wait_until(lambda: proxy.descriptors() <= before + 8, "the clients' descriptors to be closed")
     wait_until(lambda: proxy.status()["pools"][0]["clients"] == 0, "no clients to be counted")
 
 

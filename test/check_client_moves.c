@@ -109,6 +109,23 @@ static void end(void)
 	data_path_end(&dp);
 }
 
+/* Another node gets all that there was, and the command that was refused. */
+static void expect_anew(uint16_t node, const char *opening, const char *words)
+{
+	connect_own(node);
+	expect_first(own, opening);
+	expect_first(own, array_of("set a 1"));
+	expect(own, array_of(words));
+}
+
+static void refuse_exec(const char *refusal)
+{
+	ask("exec", "");
+	expect(own, array_of("EXEC"));
+	say(own, refusal);
+	expect(dp.client, "");
+}
+
 static void exec_there(const char *reply)
 {
 	expect(own, array_of("EXEC"));
@@ -142,10 +159,7 @@ START_TEST(what_was_queued_goes_along)
 	ask("incr a", "");
 	expect(own, array_of("incr a"));
 	say(own, TO_B);
-	connect_own(1);
-	expect_first(own, OPENED);
-	expect_first(own, array_of("set a 1"));
-	expect(own, array_of("incr a"));
+	expect_anew(1, OPENED, "incr a");
 	say(own, "+OK\r\n" QUEUED QUEUED);
 	expect(dp.client, QUEUED);
 	ask("exec", "");
@@ -156,14 +170,8 @@ END_TEST
 START_TEST(exec_that_is_moved_takes_all_along)
 {
 	begin_queued(true);
-	ask("exec", "");
-	expect(own, array_of("EXEC"));
-	say(own, TO_B);
-	expect(dp.client, "");
-	connect_own(1);
-	expect_first(own, OPENED);
-	expect_first(own, array_of("set a 1"));
-	expect(own, array_of("EXEC"));
+	refuse_exec(TO_B);
+	expect_anew(1, OPENED, "EXEC");
 	say(own, "+OK\r\n" QUEUED DONE);
 	expect(dp.client, DONE);
 	end();
@@ -196,13 +204,8 @@ END_TEST
 START_TEST(asking_goes_before_multi)
 {
 	begin_queued(true);
-	ask("exec", "");
-	expect(own, array_of("EXEC"));
-	say(own, ASK_B);
-	connect_own(1);
-	expect_first(own, ASKING OPENED);
-	expect_first(own, array_of("set a 1"));
-	expect(own, array_of("EXEC"));
+	refuse_exec(ASK_B);
+	expect_anew(1, ASKING OPENED, "EXEC");
 	say(own, "+OK\r\n+OK\r\n" QUEUED DONE);
 	expect(dp.client, DONE);
 	end();
@@ -214,15 +217,9 @@ START_TEST(keys_on_their_way_are_waited_for)
 	static const char *const refusals[] = {"-TRYAGAIN no\r\n", "-CLUSTERDOWN no\r\n"};
 
 	begin_queued(true);
-	ask("exec", "");
-	expect(own, array_of("EXEC"));
-	say(own, refusals[_i]);
-	expect(dp.client, "");
+	refuse_exec(refusals[_i]);
 	fake_advance_ms(dp.loop, 40);
-	connect_own(0);
-	expect_first(own, OPENED);
-	expect_first(own, array_of("set a 1"));
-	expect(own, array_of("EXEC"));
+	expect_anew(0, OPENED, "EXEC");
 	say(own, "+OK\r\n" QUEUED DONE);
 	expect(dp.client, DONE);
 	end();
@@ -253,20 +250,12 @@ END_TEST
 START_TEST(what_was_queued_may_be_refused_too)
 {
 	begin_queued(true);
-	ask("exec", "");
-	expect(own, array_of("EXEC"));
-	say(own, "-TRYAGAIN no\r\n");
+	refuse_exec("-TRYAGAIN no\r\n");
 	fake_advance_ms(dp.loop, 40);
-	connect_own(0);
-	expect_first(own, OPENED);
-	expect_first(own, array_of("set a 1"));
-	expect(own, array_of("EXEC"));
+	expect_anew(0, OPENED, "EXEC");
 	say(own, "+OK\r\n" ASK_B ABORTED);
 	expect(dp.client, "");
-	connect_own(1);
-	expect_first(own, ASKING OPENED);
-	expect_first(own, array_of("set a 1"));
-	expect(own, array_of("EXEC"));
+	expect_anew(1, ASKING OPENED, "EXEC");
 	say(own, "+OK\r\n+OK\r\n" QUEUED DONE);
 	expect(dp.client, DONE);
 	end();
@@ -300,10 +289,7 @@ START_TEST(a_demoted_primary_is_left_for_the_next)
 	};
 
 	begin_queued(false);
-	ask("exec", "");
-	expect(own, array_of("EXEC"));
-	say(own, refusals[_i]);
-	expect(dp.client, "");
+	refuse_exec(refusals[_i]);
 	move_to_d();
 	expect_first(own, OPENED);
 	expect_first(own, array_of("set a 1"));
@@ -326,10 +312,7 @@ START_TEST(a_lost_connection_is_made_again_before_exec)
 	if (_i == 0)
 		ask("incr a", "");
 	fake_advance_ms(dp.loop, 20);
-	connect_own(0);
-	expect_first(own, OPENED);
-	expect_first(own, array_of("set a 1"));
-	expect(own, array_of("incr a"));
+	expect_anew(0, OPENED, "incr a");
 	say(own, "+OK\r\n" QUEUED QUEUED);
 	expect(dp.client, QUEUED);
 	ask("exec", "");
@@ -394,6 +377,23 @@ START_TEST(it_waits_for_hold_time_at_most)
 }
 END_TEST
 
+/* What was wrong before is told, though nobody takes the DISCARD for it. */
+START_TEST(a_wrong_one_that_finds_no_node_is_aborted)
+{
+	begin_queued(false);
+	say(dp.client, array_of("set b 1"));
+	expect_first(dp.client, "-CROSSSLOT ");
+	fake_take(dp.client, fake_got(dp.client).len);
+	ask("exec", "");
+	expect(own, array_of("DISCARD"));
+	say(own, "-LOADING no\r\n");
+	for (int i = 0; i < 2 * HOLD_MS / 100; i++)
+		fake_advance_ms(dp.loop, 100);
+	expect(dp.client, ABORTED);
+	end();
+}
+END_TEST
+
 START_TEST(errors_of_a_command_stay_the_clients)
 {
 	begin(true);
@@ -434,10 +434,7 @@ START_TEST(discard_ends_one_that_moved)
 	say(dp.client, array_of("discard"));
 	expect(own, array_of("DISCARD"));
 	say(own, "+OK\r\n" TO_B "+OK\r\n");
-	connect_own(1);
-	expect_first(own, OPENED);
-	expect_first(own, array_of("set a 1"));
-	expect(own, array_of("DISCARD"));
+	expect_anew(1, OPENED, "DISCARD");
 	say(own, "+OK\r\n" QUEUED "+OK\r\n");
 	expect(dp.client, QUEUED "+OK\r\n");
 	end();
@@ -690,6 +687,7 @@ static void add_transactions(TCase *tcase)
 	tcase_add_test(tcase, exec_that_may_have_run_is_not_sent_again);
 	tcase_add_loop_test(tcase, nor_is_a_pipelined_one, 0, 2);
 	tcase_add_test(tcase, it_waits_for_hold_time_at_most);
+	tcase_add_test(tcase, a_wrong_one_that_finds_no_node_is_aborted);
 	tcase_add_test(tcase, errors_of_a_command_stay_the_clients);
 	tcase_add_test(tcase, a_long_one_stays_where_it_is);
 	tcase_add_test(tcase, discard_ends_one_that_moved);

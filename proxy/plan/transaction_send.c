@@ -225,7 +225,7 @@ static bool seek(struct transaction *tx, struct call *call, enum call_result res
 		return true;
 	if (hold_take(call, result))
 		return true;
-	tx->is_dirty = call != tx->ending;
+	tx->is_dirty |= call != tx->ending;
 	answer_behind(tx);
 	return false;
 }
